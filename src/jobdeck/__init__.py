@@ -1,0 +1,1 @@
+"""Runs, shows and controls jobs: a job service and a dashboard over it."""
