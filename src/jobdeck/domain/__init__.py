@@ -1,0 +1,1 @@
+"""The words and rules of job processing: pure, without input or output."""

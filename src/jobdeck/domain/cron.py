@@ -1,0 +1,77 @@
+"""When a schedule fires: cron expressions with zones and daylight saving, and intervals."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cron_descriptor import Options, get_description
+from cronsim import CronSim, CronSimError
+
+from jobdeck.domain import clock
+from jobdeck.domain.clock import SECOND, Micros
+from jobdeck.domain.errors import InvalidValue
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone of that IANA name.
+
+    Raises:
+        InvalidValue: there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidValue(
+            "timezone", f"{name!r} is not a time zone; use an IANA name such as Europe/Amsterdam"
+        ) from None
+
+
+def check(expression: str, timezone: str = "UTC") -> None:
+    """Refuse a cron expression that cannot be read or never fires.
+
+    Raises:
+        InvalidValue: names what is wrong with it.
+    """
+    next(ticks(expression, timezone, clock.now()))
+
+
+def ticks(expression: str, timezone: str, after: Micros) -> Iterator[Micros]:
+    """The times after `after` at which `expression` fires in `timezone`, without end.
+
+    A time that a change to summer time skips fires right after the gap; one that occurs
+    twice fires once (Debian cron's rule, as cronsim keeps it). Six fields start with seconds.
+
+    Raises:
+        InvalidValue: the expression cannot be read, or never fires.
+    """
+    start = datetime.fromtimestamp(after / SECOND, zone(timezone))
+    try:
+        simulation = CronSim(expression, start)
+    except CronSimError as error:
+        raise InvalidValue(
+            "cron", f"{expression!r} is not a cron expression ({error}); write five fields, "
+            "minute hour day month weekday, such as '*/5 * * * *'"
+        ) from None
+    try:
+        for tick in simulation:
+            yield clock.from_datetime(tick)
+    except CronSimError:
+        pass
+    raise InvalidValue("cron", f"{expression!r} never fires; no such date comes")
+
+
+def interval_tick(interval_s: float, anchor: Micros, after: Micros) -> Micros:
+    """The first time after `after` that is a whole number of intervals from `anchor`."""
+    step = max(round(interval_s * SECOND), 1)
+    return anchor + ((after - anchor) // step + 1) * step
+
+
+def describe(expression: str) -> str:
+    """The expression in words, such as "At 05:00 every day"; as it stands if none are found."""
+    options = Options()
+    options.use_24hour_time_format = True
+    options.verbose = True
+    try:
+        return str(get_description(expression, options))
+    except Exception:  # noqa: BLE001  a description must never stand in the way
+        return expression

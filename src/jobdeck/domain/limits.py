@@ -1,0 +1,20 @@
+"""The limits and intervals that are not settings, each with the reason for its value."""
+
+RESULT_BYTES = 1_000_000
+"""A result is a checkpoint in the database; larger things are files."""
+
+LOG_LINES = 10_000
+"""Lines kept for one attempt; a job that prints without end must not fill the store."""
+
+LOG_LINE_CHARS = 8_000
+
+HEARTBEAT_S = 1.0
+LEASE_S = 10.0
+"""A pool whose heartbeat others have not seen rise for this long is lost."""
+
+STOP_GRACE_S = 10.0
+"""How long a job may take to stop by itself before its process group is killed."""
+
+BATCH_JOBS = 500
+BATCH_S = 0.010
+"""A worker is handed at most so many jobs, or so much measured work, at once."""

@@ -1,0 +1,1 @@
+"""All SQL: tables, migrations, one module per noun, the guarded transitions, list queries."""

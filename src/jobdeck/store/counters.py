@@ -1,0 +1,84 @@
+"""How many jobs are in each status, without counting them."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from jobdeck.domain.states import Code, Status
+from jobdeck.store.tables import counters, flows
+
+Key = tuple[Code | int, int, int]
+"""Status, queue, flow."""
+
+SHARDS = 16
+
+
+def change(conn: Connection, deltas: "Counter[Key]") -> None:
+    """Add to the numbers what really changed, in the transaction that changed it.
+
+    Always in the same order, so that two writers never wait for each other in a circle.
+    """
+    shard = 0 if conn.dialect.name == "sqlite" else os.getpid() % SHARDS
+    rows = [
+        {"status": int(status), "queue_id": queue, "flow_id": flow, "shard": shard, "n": n}
+        for (status, queue, flow), n in sorted(deltas.items())
+        if n
+    ]
+    if rows:
+        conn.execute(_UPSERT[conn.dialect.name], rows)
+
+
+def _upsert(dialect: object) -> object:
+    statement = dialect.insert(counters)  # type: ignore[attr-defined]
+    return statement.on_conflict_do_update(
+        index_elements=[c.name for c in counters.primary_key],
+        set_={"n": counters.c.n + statement.excluded.n},
+    )
+
+
+_UPSERT: dict[str, object] = {"sqlite": _upsert(sqlite), "postgresql": _upsert(postgresql)}
+
+
+def totals(
+    conn: Connection,
+    *,
+    pipeline_id: int | None = None,
+    flow_id: int | None = None,
+    queue_id: int | None = None,
+) -> dict[Status, int]:
+    """The number of jobs in every status, of all jobs or of one pipeline, flow or queue."""
+    query = select(counters.c.status, func.sum(counters.c.n)).group_by(counters.c.status)
+    if flow_id is not None:
+        query = query.where(counters.c.flow_id == flow_id)
+    if pipeline_id is not None:
+        query = query.join(flows, flows.c.id == counters.c.flow_id)
+        query = query.where(flows.c.pipeline_id == pipeline_id)
+    if queue_id is not None:
+        query = query.where(counters.c.queue_id == queue_id)
+    found = {Code(status).status: int(n) for status, n in conn.execute(query)}
+    return {status: found.get(status, 0) for status in Status}
+
+
+def by_queue(conn: Connection) -> dict[int, dict[Status, int]]:
+    """The number of jobs in every status, for each queue by its number."""
+    query = select(counters.c.queue_id, counters.c.status, func.sum(counters.c.n)).group_by(
+        counters.c.queue_id, counters.c.status
+    )
+    found: dict[int, dict[Status, int]] = defaultdict(lambda: dict.fromkeys(Status, 0))
+    for queue, status, n in conn.execute(query):
+        found[queue][Code(status).status] = int(n)
+    return found
+
+
+def lanes(conn: Connection) -> Iterable[tuple[int, int]]:
+    """Queue and flow of every lane in which jobs may be pending."""
+    query = (
+        select(counters.c.queue_id, counters.c.flow_id)
+        .where(counters.c.status == Code.PENDING)
+        .group_by(counters.c.queue_id, counters.c.flow_id)
+        .having(func.sum(counters.c.n) > 0)
+    )
+    return [(queue, flow) for queue, flow in conn.execute(query)]

@@ -1,0 +1,111 @@
+"""Waking a pool that sleeps: a datagram on the same machine, or PostgreSQL's NOTIFY.
+
+It only saves time: a pool that hears nothing looks again by itself.
+"""
+
+import contextlib
+import hashlib
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Engine
+
+
+class Listener(Protocol):
+    """Something to put into a selector; readable when there may be work."""
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+
+    def drain(self) -> None:
+        """Forget what has arrived."""
+
+    def close(self) -> None:
+        """Stop listening."""
+
+
+def _folder(store: Path) -> Path:
+    # Short, because the path of a socket is limited to about 100 characters.
+    digest = hashlib.sha256(os.fsencode(store.resolve())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"jobdeck-{os.getuid()}" / digest
+
+
+class SocketListener:
+    """A datagram socket in a folder that belongs to the store's file."""
+
+    def __init__(self, store: Path) -> None:
+        folder = _folder(store)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = folder / f"{os.getpid()}.sock"
+        self._path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.bind(str(self._path))
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+        return self._socket.fileno()
+
+    def drain(self) -> None:
+        """Forget what has arrived."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(16)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+
+class PostgresListener:
+    """A connection that has said LISTEN."""
+
+    def __init__(self, engine: Engine) -> None:
+        raw = engine.raw_connection()
+        raw.detach()
+        self._connection: Any = raw.driver_connection
+        self._connection.rollback()
+        self._connection.autocommit = True
+        self._connection.execute("LISTEN jobdeck_wake")
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+        number: int = self._connection.fileno()
+        return number
+
+    def drain(self) -> None:
+        """Forget what has arrived."""
+        for _ in self._connection.notifies(timeout=0):
+            pass
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._connection.close()
+
+
+_sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+_sender.setblocking(False)
+
+
+def poke_socket(store: Path) -> None:
+    """Tell every pool on this machine that the store at `store` has something new."""
+    folder = _folder(store)
+    try:
+        names = os.listdir(folder)  # noqa: PTH208  on the path of every enqueue
+    except OSError:
+        return
+    for name in names:
+        path = f"{folder}/{name}"
+        try:
+            _sender.sendto(b"1", path)
+        except BlockingIOError:
+            pass  # its queue is full: it knows
+        except ConnectionRefusedError:
+            with contextlib.suppress(OSError):
+                os.unlink(path)  # noqa: PTH108  left by a process that was killed
+        except OSError:
+            pass

@@ -1,0 +1,1 @@
+"""What runs inside the killable process: load, run, report. No database here."""
