@@ -1,0 +1,73 @@
+"""What every test may need from the machine, and what to say where it is missing."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+SKIPPED = "needs "
+
+
+@dataclass(frozen=True)
+class Need:
+    """A program that some tests need: how to find it, and how to get it."""
+
+    find: Callable[[], str | None]
+    how: str
+
+
+@cache
+def find_chromium() -> str | None:
+    """Return the path of a Chromium or Chrome."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        if path := shutil.which(name):
+            return path
+    for app in ("Chromium", "Google Chrome"):
+        path = f"/Applications/{app}.app/Contents/MacOS/{app}"
+        if Path(path).exists():
+            return path
+    return None
+
+
+NEEDS = {
+    "chromium": Need(
+        find_chromium, "Debian: apt-get install chromium; macOS: brew install --cask chromium"
+    ),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests whose programs are missing."""
+    for item in items:
+        for mark in item.iter_markers("needs"):
+            for name in mark.args:
+                if NEEDS[name].find() is None:
+                    item.add_marker(pytest.mark.skip(f"{SKIPPED}{name} ({NEEDS[name].how})"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was not tested here, and how to change that."""
+    missing: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        if reason.startswith(f"Skipped: {SKIPPED}"):
+            missing[reason.removeprefix("Skipped: ")] += 1
+    if missing:
+        terminalreporter.section("NOT TESTED ON THIS MACHINE", sep="=", yellow=True, bold=True)
+        for reason, tests in missing.items():
+            terminalreporter.line(f"{tests} tests: {reason}", yellow=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of the browser; for tests marked `needs("chromium")`."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip(f"{SKIPPED}chromium ({NEEDS['chromium'].how})")
+    return path
