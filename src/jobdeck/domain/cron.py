@@ -49,8 +49,9 @@ def ticks(expression: str, timezone: str, after: Micros) -> Iterator[Micros]:
         simulation = CronSim(expression, start)
     except CronSimError as error:
         raise InvalidValue(
-            "cron", f"{expression!r} is not a cron expression ({error}); write five fields, "
-            "minute hour day month weekday, such as '*/5 * * * *'"
+            "cron",
+            f"{expression!r} is not a cron expression ({error}); write five fields, "
+            "minute hour day month weekday, such as '*/5 * * * *'",
         ) from None
     try:
         for tick in simulation:
@@ -73,5 +74,5 @@ def describe(expression: str) -> str:
     options.verbose = True
     try:
         return str(get_description(expression, options))
-    except Exception:  # noqa: BLE001  a description must never stand in the way
+    except Exception:
         return expression

@@ -22,7 +22,7 @@ class PipelineManifest(Struct, frozen=True, kw_only=True):
     """A pipeline as it was defined in code.
 
     `params_schema` is the JSON Schema of its parameters; `fingerprint` changes whenever the
-    definition or the code of its file does.
+    definition or the code of its files does; where these lie (`source`) does not matter.
     """
 
     name: str
@@ -39,8 +39,9 @@ class PipelineManifest(Struct, frozen=True, kw_only=True):
 
     @property
     def fingerprint(self) -> str:
-        """A digest over all of it."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
+        """A digest over all but the place of its file."""
+        told = msgspec.json.encode(msgspec.structs.replace(self, source=""), order="sorted")
+        return hashlib.sha256(told).hexdigest()[:16]
 
 
 class LoadReport(Struct, frozen=True, kw_only=True):

@@ -29,5 +29,5 @@ class RetryPolicy(Struct, frozen=True):
         if failures > self.retries:
             return None
         delay = min(self.backoff_s * 2.0 ** min(failures - 1, 60), self.max_s)
-        delay *= 1 - self.jitter * random.random()  # noqa: S311
+        delay *= 1 - self.jitter * random.random()
         return max(delay, retry_after_s or 0.0)

@@ -35,6 +35,7 @@ class Code(IntEnum):
 
     @property
     def status(self) -> Status:
+        """The status of that number; there is none for OPEN."""
         return Status[self.name]
 
 
@@ -67,6 +68,7 @@ class Reason(StrEnum):
     NOT_LOADED = "not_loaded"
     CHILDREN_FAILED = "children_failed"
     WORKER_LOST = "worker_lost"
+    POOL_ENDED = "pool_ended"
     STOPPED = "stopped"
     KILLED = "killed"
     PARENT_STOPPED = "parent_stopped"
@@ -91,6 +93,7 @@ REASONS: dict[Reason, Rule] = {
     Reason.NOT_LOADED: Rule(Status.FAILED, False, "the pipeline's code could not be loaded"),
     Reason.CHILDREN_FAILED: Rule(Status.FAILED, False, "every child failed"),
     Reason.WORKER_LOST: Rule(Status.FAILED, False, "its worker died under it too often"),
+    Reason.POOL_ENDED: Rule(Status.PENDING, False, "its pool was shut down and gave it back"),
     Reason.STOPPED: Rule(Status.STOPPED, False, "somebody stopped it"),
     Reason.KILLED: Rule(Status.STOPPED, False, "somebody killed it"),
     Reason.PARENT_STOPPED: Rule(Status.STOPPED, False, "its parent was stopped"),

@@ -178,12 +178,26 @@ running = Table(
     Column("stop_at", Time),
     Column("stop_by", Text),
     Column("stop_reason", Text),
-    Column("waits_for", Integer, nullable=False, server_default="0"),
     Column("done", BigInteger),
     Column("total", BigInteger),
     Column("note", Text),
     Column("checked_in_at", Time),
     Index("ix_running_pool_id", "pool_id"),
+    postgresql_with={"fillfactor": 60},
+)
+
+# Jobs that fanned out, with what became of their children. A parent whose last child ends while
+# it is parked goes back to `ready` to run its next step; this row's lock decides which comes
+# first. `began_at` is when its first step began.
+parents = Table(
+    "parents",
+    metadata,
+    Column("job_id", Number, primary_key=True, autoincrement=False),
+    Column("began_at", Time),
+    Column("total", Integer, nullable=False),
+    Column("completed", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("stopped", Integer, nullable=False, server_default="0"),
     postgresql_with={"fillfactor": 60},
 )
 

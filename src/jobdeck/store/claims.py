@@ -1,0 +1,186 @@
+"""Handing pending jobs to a pool, taking them back, and noting which began.
+
+A claim is fenced: its number rises with every hand-out of the job, and whatever the pool later
+reports is accepted only while `running` holds that very number.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.states import Code
+from jobdeck.store import counters
+from jobdeck.store.rows import Rows, claims_array, insert_rows
+from jobdeck.store.tables import ready, running
+
+Lane = tuple[int, int]
+"""Queue and flow."""
+
+READY = ("job_id", "queue_id", "flow_id", "rank", "attempt", "losses", "claim")
+_RUNNING = (*READY, "pool_id", "claimed_at")
+LANES_MAX = 400
+"""SQLite joins at most 500 SELECTs in one statement."""
+
+
+class Claimed(NamedTuple):
+    """A job handed to a pool; `claim` is the number of this hand-out, `attempt` that of the
+    attempt that begins with it."""
+
+    job_id: int
+    queue_id: int
+    flow_id: int
+    rank: int
+    attempt: int
+    losses: int
+    claim: int
+    params: str
+    context: str | None
+    parent_id: int | None
+
+
+def claim(
+    conn: Connection, lanes: Sequence[Lane], limit: int, pool_id: int, now: Micros
+) -> list[Claimed]:
+    """Hand at most `limit` pending jobs of the lanes to the pool: larger priority first, then
+    the oldest number, across all lanes."""
+    if not lanes or limit < 1:
+        return []
+    take = _claim_sqlite if conn.dialect.name == "sqlite" else _claim_postgres
+    return take(conn, lanes[:LANES_MAX], limit, pool_id, now)
+
+
+def _claim_sqlite(
+    conn: Connection, lanes: Sequence[Lane], limit: int, pool_id: int, now: Micros
+) -> list[Claimed]:
+    # Every arm is ordered by its index, so SQLite merges them lazily and stops at the limit.
+    arm = (
+        "SELECT job_id, queue_id, flow_id, rank, attempt, losses, claim + 1 AS claim FROM ready "
+        "WHERE queue_id = ? AND flow_id = ?"
+    )
+    heads = f"{' UNION ALL '.join([arm] * len(lanes))} ORDER BY rank, job_id LIMIT ?"
+    rows = conn.exec_driver_sql(
+        f"SELECT h.*, j.params, j.context, j.parent_id FROM ({heads}) h "  # noqa: S608
+        "CROSS JOIN jobs j ON j.id = h.job_id",
+        (*(number for lane in lanes for number in lane), limit),
+    ).fetchall()
+    if not rows:
+        return []
+    taken = [Claimed._make(row) for row in rows]
+    conn.exec_driver_sql("DELETE FROM ready WHERE job_id = ?", [(row.job_id,) for row in taken])
+    insert_rows(conn, running, _RUNNING, [(*row[:7], pool_id, now) for row in taken])
+    return taken
+
+
+# The candidates are chosen without locks and then locked by their key: LIMIT together with
+# SKIP LOCKED over a merge of lanes would lock more rows than it takes.
+_CLAIM_POSTGRES = """
+WITH candidates AS MATERIALIZED (
+    SELECT head.job_id
+    FROM unnest(%(queues)s::int[], %(flows)s::int[]) AS lane(queue_id, flow_id)
+    CROSS JOIN LATERAL (
+        SELECT job_id, rank FROM ready
+        WHERE ready.queue_id = lane.queue_id AND ready.flow_id = lane.flow_id
+        ORDER BY rank, job_id LIMIT %(limit)s
+    ) AS head
+    ORDER BY head.rank, head.job_id LIMIT %(limit)s
+), locked AS MATERIALIZED (
+    SELECT job_id FROM ready WHERE job_id IN (SELECT job_id FROM candidates)
+    FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM ready USING locked WHERE ready.job_id = locked.job_id RETURNING ready.*
+), taken AS (
+    INSERT INTO running
+        (job_id, queue_id, flow_id, rank, attempt, losses, claim, pool_id, claimed_at)
+    SELECT job_id, queue_id, flow_id, rank, attempt, losses, claim + 1, %(pool)s, %(now)s
+    FROM gone
+    RETURNING job_id, queue_id, flow_id, rank, attempt, losses, claim
+)
+SELECT taken.*, jobs.params, jobs.context, jobs.parent_id
+FROM taken JOIN jobs ON jobs.id = taken.job_id
+"""
+
+
+def _claim_postgres(
+    conn: Connection, lanes: Sequence[Lane], limit: int, pool_id: int, now: Micros
+) -> list[Claimed]:
+    arguments = {
+        "queues": [queue for queue, _ in lanes],
+        "flows": [flow for _, flow in lanes],
+        "limit": limit,
+        "pool": pool_id,
+        "now": now,
+    }
+    rows = conn.exec_driver_sql(_CLAIM_POSTGRES, arguments).fetchall()
+    taken = [Claimed._make(row) for row in rows]
+    taken.sort(key=lambda row: (row.rank, row.job_id))
+    return taken
+
+
+class Begun(NamedTuple):
+    """A job that its worker has begun."""
+
+    job_id: int
+    claim: int
+    worker_id: int
+    begun_at: Micros
+    queue_id: int
+    flow_id: int
+
+
+def begin(conn: Connection, begun: Sequence[Begun]) -> None:
+    """Show these as running. Only those whose claim still holds and that were not begun yet
+    change; for the others nothing happens."""
+    if not begun:
+        return
+    mark = "?" if conn.dialect.name == "sqlite" else "%s"
+    deltas: Counter[counters.Key] = Counter()
+    for row in begun:
+        changed = conn.exec_driver_sql(
+            f"UPDATE running SET begun_at = {mark}, worker_id = {mark} "  # noqa: S608
+            f"WHERE job_id = {mark} AND claim = {mark} AND begun_at IS NULL",
+            (row.begun_at, row.worker_id, row.job_id, row.claim),
+        ).rowcount
+        if changed:
+            deltas[Code.PENDING, row.queue_id, row.flow_id] -= 1
+            deltas[Code.RUNNING, row.queue_id, row.flow_id] += 1
+    counters.change(conn, deltas)
+
+
+def release(conn: Connection, keys: Sequence[tuple[int, int]]) -> set[int] | None:
+    """End these claims (job, claim), the first half of every report.
+
+    Returns the numbers of those that held; None means all of them did.
+    """
+    if conn.dialect.name == "sqlite":
+        return _release_sqlite(conn, keys)
+    jobs, claims = claims_array(keys)
+    rows = conn.exec_driver_sql(
+        "DELETE FROM running USING unnest(%s::bigint[], %s::int[]) AS ended(job_id, claim) "
+        "WHERE running.job_id = ended.job_id AND running.claim = ended.claim "
+        "RETURNING running.job_id",
+        (jobs, claims),
+    ).scalars()
+    held = set(rows)
+    return None if len(held) == len(keys) else held
+
+
+def _release_sqlite(conn: Connection, keys: Sequence[tuple[int, int]]) -> set[int] | None:
+    delete = "DELETE FROM running WHERE job_id = ? AND claim = ?"
+    point = conn.begin_nested() if len(keys) > 1 else None
+    if conn.exec_driver_sql(delete, list(keys)).rowcount == len(keys):
+        if point:
+            point.commit()
+        return None
+    if not point:
+        return set()
+    # A batch that hit fewer rows than sent does not say which: again, one by one.
+    point.rollback()
+    return {key[0] for key in keys if conn.exec_driver_sql(delete, key).rowcount}
+
+
+def requeue(conn: Connection, rows: Rows) -> None:
+    """Put rows of the form of `READY` among the ready."""
+    insert_rows(conn, ready, READY, rows)

@@ -1,0 +1,174 @@
+"""How a claim ends: for good, with another attempt to come, lost, untouched, or parked until
+the job's children have ended. Whoever reports late, or twice, changes nothing."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.states import Code
+from jobdeck.store import counters, parents
+from jobdeck.store.claims import READY, release, requeue
+from jobdeck.store.rows import insert_rows
+from jobdeck.store.tables import attempts, delayed, unsuccessful
+
+_ATTEMPT = (
+    *("job_id", "attempt", "status", "reason", "message", "error", "started_at", "finished_at"),
+    *("pool_id", "worker_id", "cpu_us", "max_rss_kb"),
+)
+
+
+class Ending(NamedTuple):
+    """The end of one claim.
+
+    `code` is COMPLETED, FAILED or STOPPED for good; RETRYING with `run_at`; PENDING: lost if
+    `began`, else untouched; RUNNING: parked. `lost` counts a loss against the job. `shown` says whether the job was shown as running,
+    which the counters must know. `attempt` is the one of this claim.
+    """
+
+    job_id: int
+    claim: int
+    queue_id: int
+    flow_id: int
+    rank: int
+    attempt: int
+    losses: int
+    code: Code
+    shown: bool
+    began: bool
+    finished_at: Micros
+    started_at: Micros | None = None
+    reason: str | None = None
+    message: str | None = None
+    lost: bool = False
+    result: str | None = None
+    error: str | None = None
+    run_at: Micros | None = None
+    parent_id: int | None = None
+    version: int | None = None
+    pool_id: int | None = None
+    worker_id: int | None = None
+    cpu_us: int | None = None
+    max_rss_kb: int | None = None
+
+
+def finish(conn: Connection, endings: Sequence[Ending]) -> list[Ending]:
+    """Record the endings whose claim still holds, and give those.
+
+    A job has at most one of them in a call.
+    """
+    if not endings:
+        return []
+    parked = [ending for ending in endings if ending.code == Code.RUNNING]
+    leaving = [ending for ending in endings if ending.code != Code.RUNNING]
+    accepted = leaving
+    if leaving:
+        held = release(conn, [(ending.job_id, ending.claim) for ending in leaving])
+        if held is not None:
+            accepted = [ending for ending in leaving if ending.job_id in held]
+    final = [e for e in accepted if e.code in (Code.COMPLETED, Code.FAILED, Code.STOPPED)]
+    _close(conn, final)
+    retrying = [e for e in accepted if e.code == Code.RETRYING]
+    again = [e for e in accepted if e.code == Code.PENDING]
+    _archive(conn, [e for e in (*retrying, *again) if e.began])
+    if retrying:
+        rows = [(*_next(e, e.losses), Code.RETRYING, e.run_at) for e in retrying]
+        insert_rows(conn, delayed, (*READY, "status", "run_at"), rows)
+    requeue(conn, [_next(e, e.losses + e.lost) for e in again])
+    _count(conn, accepted)
+    parents.children_ended(conn, [(e.parent_id, e.code) for e in final if e.parent_id])
+    accepted = [*accepted, *(e for e in parked if parents.park(conn, e))]
+    return accepted
+
+
+def _next(ending: Ending, losses: int) -> tuple[int, ...]:
+    e = ending
+    attempt = e.attempt + e.began
+    return (e.job_id, e.queue_id, e.flow_id, e.rank, attempt, losses, e.claim)
+
+
+_CLOSE = (
+    "UPDATE jobs SET status = {0}, reason = {0}, message = {0}, attempt = {0}, losses = {0}, "
+    "claim = {0}, started_at = {0}, finished_at = {0}, result = {0}, error = {0}, version = {0}, "
+    "pool_id = {0}, worker_id = {0}, cpu_us = {0}, max_rss_kb = {0} WHERE id = {0}"
+)
+_CLOSE_SQLITE = _CLOSE.format("?")
+_CLOSE_POSTGRES = """
+UPDATE jobs SET status = e.status, reason = e.reason, message = e.message, attempt = e.attempt,
+    losses = e.losses, claim = e.claim, started_at = e.started_at, finished_at = e.finished_at,
+    result = e.result, error = e.error, version = e.version, pool_id = e.pool_id,
+    worker_id = e.worker_id, cpu_us = e.cpu_us, max_rss_kb = e.max_rss_kb
+FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[],
+    %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[],
+    %s::bigint[], %s::int[], %s::bigint[])
+    AS e(status, reason, message, attempt, losses, claim, started_at, finished_at, result, error,
+         version, pool_id, worker_id, cpu_us, max_rss_kb, id)
+WHERE jobs.id = e.id
+"""
+
+
+def close_rows(conn: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Write the jobs' own rows for the second and last time."""
+    if not rows:
+        return
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql(_CLOSE_SQLITE, list(rows))
+    else:
+        conn.exec_driver_sql(_CLOSE_POSTGRES, tuple(map(list, zip(*rows, strict=True))))
+
+
+def _close(conn: Connection, final: Sequence[Ending]) -> None:
+    # An attempt that never began does not count.
+    close_rows(
+        conn,
+        [
+            (
+                *(int(e.code), e.reason, e.message, e.attempt - (not e.began), e.losses, e.claim),
+                *(e.started_at, e.finished_at, e.result, e.error, e.version),
+                *(e.pool_id, e.worker_id, e.cpu_us, e.max_rss_kb, e.job_id),
+            )
+            for e in final
+        ],
+    )
+    note_unsuccessful(conn, final)
+
+
+def note_unsuccessful(conn: Connection, final: Iterable[Ending]) -> None:
+    """Enter those that did not complete into the list of such jobs."""
+    insert_rows(
+        conn,
+        unsuccessful,
+        ("job_id", "flow_id", "status", "finished_at"),
+        [
+            (e.job_id, e.flow_id, int(e.code), e.finished_at)
+            for e in final
+            if e.code != Code.COMPLETED
+        ],
+    )
+
+
+def _archive(conn: Connection, ended: Sequence[Ending]) -> None:
+    insert_rows(
+        conn,
+        attempts,
+        _ATTEMPT,
+        [
+            (
+                *(e.job_id, e.attempt, int(e.code), e.reason, e.message, e.error),
+                *(e.started_at, e.finished_at, e.pool_id, e.worker_id, e.cpu_us, e.max_rss_kb),
+            )
+            for e in ended
+        ],
+    )
+
+
+def _count(conn: Connection, accepted: Sequence[Ending]) -> None:
+    deltas: Counter[counters.Key] = Counter()
+    for e in accepted:
+        before = Code.RUNNING if e.shown else Code.PENDING
+        if before != e.code:
+            deltas[before, e.queue_id, e.flow_id] -= 1
+            deltas[e.code, e.queue_id, e.flow_id] += 1
+    counters.change(conn, deltas)

@@ -1,0 +1,171 @@
+"""Stopping jobs that wait, asking running ones to stop, and reopening ended ones."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Row, Table, delete, select, update
+from sqlalchemy import insert as insert_into
+
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.states import Code, Reason
+from jobdeck.store import counters, parents
+from jobdeck.store.claims import READY, requeue
+from jobdeck.store.outcomes import Ending, close_rows, note_unsuccessful
+from jobdeck.store.tables import (
+    attempts,
+    delayed,
+    jobs,
+    ready,
+    running,
+    steps,
+    unsuccessful,
+)
+
+
+def stop_waiting(
+    conn: Connection, job_ids: Sequence[int], *, reason: Reason, message: str, now: Micros
+) -> list[int]:
+    """Stop those of the jobs that no pool holds: pending, scheduled, retrying, or waiting for
+    children. Gives the numbers of those that really changed."""
+    taken = [(row, Code.PENDING) for row in _take(conn, ready, job_ids)]
+    taken += [(row, Code(row.status)) for row in _take(conn, delayed, job_ids, delayed.c.status)]
+    taken += [(row, Code.RUNNING) for row in _take(conn, running, job_ids, parked=True)]
+    if not taken:
+        return []
+    own = {
+        row.id: row
+        for row in conn.execute(
+            select(jobs.c.id, jobs.c.parent_id).where(jobs.c.id.in_([r.job_id for r, _ in taken]))
+        )
+    }
+    endings, before = [], {}
+    for row, code in taken:
+        before[row.job_id] = code
+        endings.append(_stopped(row, code, own[row.job_id].parent_id, reason, message, now))
+    close_rows(
+        conn,
+        [
+            (
+                *(int(e.code), e.reason, e.message, e.attempt - (not e.began), e.losses, e.claim),
+                *(None, now, None, None, None, None, None, None, None, e.job_id),
+            )
+            for e in endings
+        ],
+    )
+    note_unsuccessful(conn, endings)
+    deltas: Counter[counters.Key] = Counter()
+    for e in endings:
+        deltas[before[e.job_id], e.queue_id, e.flow_id] -= 1
+        deltas[Code.STOPPED, e.queue_id, e.flow_id] += 1
+    counters.change(conn, deltas)
+    parents.children_ended(conn, [(e.parent_id, e.code) for e in endings if e.parent_id])
+    return [e.job_id for e in endings]
+
+
+def _take(
+    conn: Connection,
+    table: Table,
+    job_ids: Sequence[int],
+    *more: object,
+    parked: bool = False,
+) -> Sequence[Row[tuple[int, ...]]]:
+    statement = delete(table).where(table.c.job_id.in_(job_ids))
+    if parked:
+        statement = statement.where(table.c.pool_id.is_(None))
+    columns = [table.c[name] for name in READY]
+    return conn.execute(statement.returning(*columns, *more)).fetchall()  # type: ignore[call-overload]
+
+
+def _stopped(
+    row: Row[tuple[int, ...]],
+    before: Code,
+    parent_id: int | None,
+    reason: Reason,
+    message: str,
+    now: Micros,
+) -> Ending:
+    return Ending(
+        **{name: getattr(row, name) for name in READY},
+        code=Code.STOPPED,
+        shown=before == Code.RUNNING,
+        began=before == Code.RUNNING,
+        finished_at=now,
+        reason=reason,
+        message=message,
+        parent_id=parent_id,
+    )
+
+
+def request_stop(
+    conn: Connection, job_ids: Sequence[int], *, kind: str, by: str, why: str, now: Micros
+) -> list[int]:
+    """Ask the pools that hold these jobs to stop or kill them; gives the numbers asked for.
+
+    A kill overrides a stop, a second stop changes nothing and is no error.
+    """
+    statement = (
+        update(running)
+        .where(running.c.job_id.in_(job_ids), running.c.pool_id.is_not(None))
+        .values(stop_kind=kind, stop_at=now, stop_by=by, stop_reason=why)
+        .returning(running.c.job_id)
+    )
+    if kind == "stop":
+        fresh = statement.where(running.c.stop_kind.is_(None))
+        conn.execute(fresh)
+        held = select(running.c.job_id).where(
+            running.c.job_id.in_(job_ids), running.c.pool_id.is_not(None)
+        )
+        return list(conn.execute(held).scalars())
+    return list(conn.execute(statement).scalars())
+
+
+def reopen(conn: Connection, job_id: int, *, from_position: int | None = None) -> bool:
+    """Make a failed or stopped job pending again, for one more attempt; False: it is neither.
+
+    Steps from `from_position` on are forgotten (None: kept steps and checkpoints serve again,
+    so the job resumes at the step that failed).
+    """
+    columns = (
+        *(jobs.c.flow_id, jobs.c.queue_id, jobs.c.priority, jobs.c.attempt, jobs.c.claim),
+        *(jobs.c.parent_id, jobs.c.reason, jobs.c.message, jobs.c.error, jobs.c.started_at),
+        *(jobs.c.finished_at, jobs.c.pool_id, jobs.c.worker_id, jobs.c.cpu_us),
+        *(jobs.c.max_rss_kb, jobs.c.status),
+    )
+    row = conn.execute(select(*columns).where(jobs.c.id == job_id).with_for_update()).first()
+    if row is None or row.status not in (Code.FAILED, Code.STOPPED):
+        return False
+    conn.execute(
+        update(jobs)
+        .where(jobs.c.id == job_id)
+        .values(
+            status=Code.OPEN,
+            **dict.fromkeys(("reason", "message", "error", "result", "started_at"), None),
+            **dict.fromkeys(("finished_at", "cpu_us", "max_rss_kb", "worker_id", "pool_id"), None),
+        )
+    )
+    conn.execute(delete(unsuccessful).where(unsuccessful.c.job_id == job_id))
+    if row.started_at is not None:
+        archived = row._asdict()
+        for name in ("flow_id", "queue_id", "priority", "claim", "parent_id"):
+            del archived[name]
+        conn.execute(insert_into(attempts).values(job_id=job_id, **archived))
+    if from_position is not None:
+        conn.execute(
+            delete(steps).where(steps.c.job_id == job_id, steps.c.position >= from_position)
+        )
+    requeue(
+        conn,
+        [(job_id, row.queue_id, row.flow_id, -row.priority, row.attempt + 1, 0, row.claim)],
+    )
+    counters.change(
+        conn,
+        Counter(
+            {
+                (row.status, row.queue_id, row.flow_id): -1,
+                (int(Code.PENDING), row.queue_id, row.flow_id): 1,
+            }
+        ),
+    )
+    if row.parent_id is not None:
+        parents.child_reopened(conn, row.parent_id, Code(row.status))
+    return True
