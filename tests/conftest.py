@@ -60,8 +60,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             missing[reason.removeprefix("Skipped: ")] += 1
     if missing:
         terminalreporter.section("NOT TESTED ON THIS MACHINE", sep="=", yellow=True, bold=True)
-        for reason, tests in missing.items():
-            terminalreporter.line(f"{tests} tests: {reason}", yellow=True, bold=True)
+        for reason, skipped in missing.items():
+            terminalreporter.line(f"{skipped} skipped: {reason}", yellow=True, bold=True)
 
 
 @pytest.fixture(scope="session")
