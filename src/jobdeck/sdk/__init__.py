@@ -1,0 +1,1 @@
+"""What the author of a pipeline touches; `jobdeck` itself hands out its names."""

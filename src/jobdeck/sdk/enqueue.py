@@ -1,0 +1,136 @@
+"""Creating jobs of a pipeline: checking what is given, then handing it to the transport."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from jobdeck.domain import clock
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.errors import InvalidValue
+from jobdeck.sdk import jsonable, settings, transport
+from jobdeck.sdk.transport import EnqueueItem
+
+if TYPE_CHECKING:
+    from jobdeck.sdk.pipeline import Pipeline
+
+
+class EnqueueOptions(TypedDict, total=False):
+    """`flow` is another flow of the pipeline than its default one. `run_at` is a datetime or
+    ISO text, `delay` a duration from now. A second job of the same `unique_key` is not created
+    while the first has not ended."""
+
+    flow: str
+    priority: int
+    context: str
+    run_at: datetime | str
+    delay: float | str | timedelta
+    unique_key: str
+
+
+class Enqueuer:
+    """Creates jobs of one pipeline with the same options.
+
+    Raises:
+        InvalidValue: an option will not do.
+    """
+
+    def __init__(self, pipeline: Pipeline, **given: Unpack[EnqueueOptions]) -> None:
+        settings.refuse_unknown(given, EnqueueOptions, "options()")
+        self._pipeline = pipeline
+        self._flow = given.get("flow", pipeline.name)
+        self._priority = given.get("priority")
+        self._context = given.get("context")
+        self._unique_key = given.get("unique_key")
+        self._run_at, self._delay_s = _when(given)
+
+    def enqueue(self, params: object = None, /, **fields: Any) -> int:
+        """As `Pipeline.enqueue`."""
+        checked = plain_params(self._pipeline, params, fields)
+        return self._send([self._item(checked, self._time())])[0]
+
+    def enqueue_many(self, items: Iterable[object]) -> list[int]:
+        """As `Pipeline.enqueue_many`."""
+        run_at = self._time()
+        made: list[EnqueueItem] = []
+        for index, item in enumerate(items):
+            try:
+                made.append(self._item(plain_params(self._pipeline, item, {}), run_at))
+            except InvalidValue as error:
+                raise InvalidValue(f"items[{index}]", str(error)) from None
+        return self._send(made) if made else []
+
+    def _send(self, items: list[EnqueueItem]) -> list[int]:
+        return transport.current().enqueue(items, self._pipeline.manifest)
+
+    def _item(self, params: dict[str, Any], run_at: Micros | None) -> EnqueueItem:
+        return EnqueueItem(
+            flow=self._flow,
+            params=params,
+            context=self._context,
+            priority=self._priority,
+            run_at=run_at,
+            unique_key=self._unique_key,
+        )
+
+    def _time(self) -> Micros | None:
+        if self._delay_s is None:
+            return self._run_at
+        return clock.now() + round(self._delay_s * clock.SECOND)
+
+
+def enqueue_to(target: Pipeline | str, params: object, fields: dict[str, Any]) -> int:
+    """Create a job of a pipeline, or of a flow that is known by name only.
+
+    Raises:
+        InvalidValue: the parameters do not fit; names the field.
+        NotFound: there is no such flow.
+    """
+    if not isinstance(target, str):
+        return target.enqueue(params, **fields)
+    item = EnqueueItem(flow=target, params=_plain(params, fields))
+    return transport.current().enqueue([item])[0]
+
+
+def plain_params(pipeline: Pipeline, params: object, fields: dict[str, Any]) -> dict[str, Any]:
+    """What is given for a job, made of plain JSON types, if it fits the pipeline.
+
+    Raises:
+        InvalidValue: names the field that does not fit.
+    """
+    given = _plain(params, fields)
+    pipeline.plan.params.check(given)
+    return given
+
+
+def _plain(params: object, fields: dict[str, Any]) -> dict[str, Any]:
+    if params is not None:
+        if fields:
+            raise InvalidValue("params", "give them as one object or by name, not both")
+        if isinstance(params, (str, bytes, list, tuple, int, float)):
+            raise InvalidValue(
+                "params", f"{jsonable.type_name(params)} given; give a dict or model of names"
+            )
+    try:
+        given = jsonable.builtins(fields if params is None else params)
+    except Exception as error:  # whatever a user's object raises
+        raise InvalidValue("params", f"cannot be written as JSON: {error}") from None
+    if not isinstance(given, Mapping):
+        raise InvalidValue("params", "must be names with values")
+    return dict(given)
+
+
+def _when(given: EnqueueOptions) -> tuple[Micros | None, float | None]:
+    run_at, delay = given.get("run_at"), given.get("delay")
+    if run_at is not None and delay is not None:
+        raise InvalidValue("delay", "give run_at or delay, not both")
+    if isinstance(delay, timedelta):
+        delay = delay.total_seconds()
+    if delay is not None:
+        return None, 0.0 if delay == 0 else clock.parse_duration(delay, "delay")
+    if isinstance(run_at, str):
+        return clock.from_iso(run_at, "run_at"), None
+    if isinstance(run_at, datetime):
+        return clock.from_datetime(run_at), None
+    return None, None
