@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from jobdeck.domain.states import Code, Status
 from jobdeck.store.tables import counters, flows
@@ -16,30 +15,31 @@ Key = tuple[Code | int, int, int]
 SHARDS = 16
 
 
+UPSERT_SQLITE = (
+    "INSERT INTO counters (status, queue_id, flow_id, shard, n) VALUES (?, ?, ?, 0, ?) "
+    "ON CONFLICT (status, queue_id, flow_id, shard) DO UPDATE SET n = n + excluded.n"
+)
+UPSERT_POSTGRES = (
+    "INSERT INTO counters (status, queue_id, flow_id, shard, n) "
+    "SELECT * FROM unnest(%s::smallint[], %s::int[], %s::int[], %s::int[], %s::bigint[]) "
+    "ON CONFLICT (status, queue_id, flow_id, shard) DO UPDATE SET n = counters.n + excluded.n"
+)
+
+
 def change(conn: Connection, deltas: "Counter[Key]") -> None:
     """Add to the numbers what really changed, in the transaction that changed it.
 
     Always in the same order, so that two writers never wait for each other in a circle.
     """
-    shard = 0 if conn.dialect.name == "sqlite" else os.getpid() % SHARDS
-    rows = [
-        {"status": int(status), "queue_id": queue, "flow_id": flow, "shard": shard, "n": n}
-        for (status, queue, flow), n in sorted(deltas.items())
-        if n
-    ]
-    if rows:
-        conn.execute(_UPSERT[conn.dialect.name], rows)
-
-
-def _upsert(dialect: object) -> object:
-    statement = dialect.insert(counters)  # type: ignore[attr-defined]
-    return statement.on_conflict_do_update(
-        index_elements=[c.name for c in counters.primary_key],
-        set_={"n": counters.c.n + statement.excluded.n},
-    )
-
-
-_UPSERT: dict[str, object] = {"sqlite": _upsert(sqlite), "postgresql": _upsert(postgresql)}
+    rows = [(*map(int, key), n) for key, n in sorted(deltas.items()) if n]
+    if not rows:
+        return
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql(UPSERT_SQLITE, rows if len(rows) > 1 else rows[0])
+        return
+    statuses, queues, flow_ids, numbers = map(list, zip(*rows, strict=True))
+    shards = [os.getpid() % SHARDS] * len(rows)
+    conn.exec_driver_sql(UPSERT_POSTGRES, (statuses, queues, flow_ids, shards, numbers))
 
 
 def totals(

@@ -3,15 +3,23 @@
 import sqlite3
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    NoSuchModuleError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from jobdeck.domain.errors import InvalidValue, StoreError
 from jobdeck.store.failures import explain, is_busy
@@ -21,13 +29,17 @@ LOCK_WAIT_S = 20.0
 LOCK_RETRY_S = 0.0003
 # A checkpoint every 40 MB of log instead of 4: measured 12 % more jobs a second.
 WAL_PAGES = 10_000
+# A connection to PostgreSQL that rested for longer is tried before it is used.
+REST_S = 5.0
+# Connections kept open for writing to SQLite.
+KEPT = 4
 
 
 def sqlite_module() -> ModuleType:
     """The SQLite library to use: the stdlib's is often older than 3.51.3, which mended a bug
     that could corrupt a database in WAL mode."""
     try:
-        import pysqlite3  # noqa: PLC0415
+        import pysqlite3
     except ImportError:
         return sqlite3
     module: ModuleType = pysqlite3
@@ -63,16 +75,26 @@ class Store:
     lock from its begin, so it never fails half-way for want of it.
     """
 
-    def __init__(self, url: str, *, durable: bool = False, files: Path | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        durable: bool = False,
+        files: Path | None = None,
+        lock_wait_s: float = LOCK_WAIT_S,
+    ) -> None:
         """Prepare, without touching the database yet.
 
-        `durable` makes SQLite wait for the disk at each commit (`synchronous=FULL`).
+        `durable` makes SQLite wait for the disk at each commit (`synchronous=FULL`);
+        `lock_wait_s` is how long a writer waits for SQLite's lock.
 
         Raises:
             InvalidValue: `url` is not the address of a store.
         """
         self.url = parse_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.lock_wait_s = lock_wait_s
+        self._kept: deque[Connection] = deque()
         self._durable = durable
         if self.sqlite:
             self.path: Path | None = Path(self.url.database or "").absolute()
@@ -81,8 +103,8 @@ class Store:
         else:
             self.path = None
             self.reader, self.writer = self._postgres_engines()
-        base = self.path.with_name(self.path.name + ".files") if self.path else Path("jobdeck.files")
-        self.files = (files or base).absolute()
+        name = f"{self.path}.files" if self.path else "jobdeck.files"
+        self.files = (files or Path(name)).absolute()
 
     @property
     def name(self) -> str:
@@ -99,47 +121,86 @@ class Store:
         return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     def _sqlite_engines(self) -> tuple[Engine, Engine]:
-        def connect(dbapi: Any, _record: Any, *, writing: bool) -> None:
-            dbapi.isolation_level = None
-            pragmas = ["foreign_keys=ON", "temp_store=MEMORY", "cache_size=-32000"]
-            if writing:
-                level = "FULL" if self._durable else "NORMAL"
-                pragmas += [
-                    "busy_timeout=0",
-                    f"synchronous={level}",
-                    f"wal_autocheckpoint={WAL_PAGES}",
-                ]
-            else:
-                pragmas += ["busy_timeout=5000", "query_only=ON", "mmap_size=268435456"]
-            for pragma in pragmas:
-                dbapi.execute(f"PRAGMA {pragma}")
+        module = sqlite_module()
+        # "rw": a file that is not there is an error, not a new empty database.
+        address = f"file:{quote(str(self.path))}?mode=rw"
 
-        engines = []
-        for writing in (False, True):
-            engine = create_engine(
-                self.url,
-                module=sqlite_module(),
-                connect_args={"timeout": 0, "check_same_thread": False},
-                pool_size=4 if writing else 12,
-                max_overflow=0 if writing else 20,
-                skip_autocommit_rollback=True,
+        def connect(pragmas: list[str]) -> Any:
+            dbapi = module.connect(
+                address,
+                uri=True,
+                timeout=0,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
             )
-            event.listen(
-                engine, "connect", lambda d, r, writing=writing: connect(d, r, writing=writing)
-            )
-            event.listen(engine, "begin", _begin_immediate if writing else _begin_deferred)
-            engines.append(engine)
-        return engines[0], engines[1]
+            try:
+                for pragma in pragmas:
+                    dbapi.execute(f"PRAGMA {pragma}")
+            except BaseException:
+                dbapi.close()
+                raise
+            return dbapi
+
+        shared = ["foreign_keys=ON", "temp_store=MEMORY", "cache_size=-32000"]
+        level = "FULL" if self._durable else "NORMAL"
+        reading = [*shared, "busy_timeout=5000", "query_only=ON", "mmap_size=268435456"]
+        writing = [
+            *shared,
+            "busy_timeout=0",
+            f"synchronous={level}",
+            f"wal_autocheckpoint={WAL_PAGES}",
+        ]
+        reader = create_engine(
+            self.url,
+            module=module,
+            creator=lambda: connect(reading),
+            pool_size=12,
+            max_overflow=20,
+        )
+        writer = create_engine(
+            self.url,
+            module=module,
+            creator=lambda: connect(writing),
+            pool_size=KEPT,
+            max_overflow=-1,
+        )
+        event.listen(reader, "begin", _begin_deferred)
+        event.listen(writer, "begin", self._begin_immediate)
+        self.errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, module.Error)
+        return reader, writer
 
     def _postgres_engines(self) -> tuple[Engine, Engine]:
         try:
-            writer = create_engine(self.url, pool_size=5, max_overflow=20, pool_pre_ping=True)
+            writer = create_engine(self.url, pool_size=5, max_overflow=20)
         except ModuleNotFoundError:
             raise StoreError(
                 "A store on PostgreSQL needs psycopg; install it with: pip install "
                 "'jobdeck[postgres]'"
             ) from None
+        event.listen(writer, "checkin", _note_use)
+        event.listen(writer, "checkout", _ping_after_rest)
+        self.errors = (DBAPIError, PoolTimeout, writer.dialect.loaded_dbapi.Error)
         return writer.execution_options(isolation_level="AUTOCOMMIT"), writer
+
+    def _begin_immediate(self, connection: Connection) -> None:
+        """Take the write lock now, or wait for it.
+
+        SQLite's own busy handler sleeps ever longer, so that a writer beside a busy pool starves
+        (measured: 536 commits a second, stalls over a second); a short even retry does not.
+        """
+        execute = connection.connection.driver_connection.execute  # type: ignore[union-attr]
+        deadline = 0.0
+        while True:
+            try:
+                execute("BEGIN IMMEDIATE")
+                return
+            except Exception as error:
+                present = time.monotonic()
+                deadline = deadline or present + self.lock_wait_s
+                if not is_busy(error) or present > deadline:
+                    raise
+            time.sleep(LOCK_RETRY_S)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -151,8 +212,8 @@ class Store:
         try:
             with self.reader.connect() as connection:
                 yield connection
-        except DBAPIError as error:
-            raise explain(error, self.name) from error
+        except self.errors as error:
+            raise explain(error, self.name, self.path) from error
 
     @contextmanager
     def write(self, *, wake: bool = False) -> Iterator[Connection]:
@@ -162,16 +223,37 @@ class Store:
             StoreError: the database cannot be written; nothing has changed.
         """
         try:
-            with self.writer.begin() as connection:
+            with self._writing() as connection:
                 yield connection
                 if wake and not self.sqlite:
                     connection.exec_driver_sql(
                         "SELECT pg_notify('jobdeck_wake', '') FROM pools WHERE asleep LIMIT 1"
                     )
-        except DBAPIError as error:
-            raise explain(error, self.name) from error
+        except self.errors as error:
+            raise explain(error, self.name, self.path) from error
         if wake and self.path:
             poke_socket(self.path)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        if not self.sqlite:
+            with self.writer.begin() as connection:
+                yield connection
+            return
+        # A few are kept: taking one from the pool takes longer than a small transaction.
+        try:
+            connection = self._kept.pop()
+        except IndexError:
+            connection = self.writer.connect()
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._kept.append(connection)
+        if len(self._kept) > KEPT:
+            self._kept.popleft().close()
 
     def listener(self) -> Listener:
         """What a sleeping pool waits on; see `wake`."""
@@ -181,6 +263,8 @@ class Store:
 
     def close(self) -> None:
         """Let go of all connections."""
+        while self._kept:
+            self._kept.pop().close()
         self.reader.dispose()
         self.writer.dispose()
 
@@ -189,25 +273,21 @@ def _begin_deferred(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
-def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock now, or wait for it.
+def _note_use(_dbapi: Any, record: Any) -> None:
+    record.info["used"] = time.monotonic()
 
-    SQLite's own busy handler sleeps ever longer, so that a writer beside a busy pool starves
-    (measured: 536 commits a second, stalls over a second); a short even retry does not.
-    """
-    deadline = time.monotonic() + LOCK_WAIT_S
-    cursor = connection.connection.cursor()
+
+def _ping_after_rest(dbapi: Any, record: Any, _proxy: Any) -> None:
+    """Ask a connection that has not been used for a while whether it still lives; asking each
+    time would cost every enqueue a round trip."""
+    used = record.info.get("used")
+    if used is None or time.monotonic() - used < REST_S:
+        return
     try:
-        while True:
-            try:
-                cursor.execute("BEGIN IMMEDIATE")
-                return
-            except Exception as error:
-                if not is_busy(error) or time.monotonic() > deadline:
-                    raise
-            time.sleep(LOCK_RETRY_S)
-    finally:
-        cursor.close()
+        dbapi.execute("SELECT 1")
+        dbapi.rollback()
+    except Exception as error:
+        raise DisconnectionError("the database has closed the connection") from error
 
 
 if sys.platform == "win32":  # pragma: no cover

@@ -1,18 +1,30 @@
 """What a database's own error means for the user."""
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from pathlib import Path
 
-from jobdeck.domain.errors import StoreCorrupt, StoreError, StoreUnreachable
+from sqlalchemy.exc import DBAPIError
+
+from jobdeck.domain.errors import StoreCorrupt, StoreError, StoreUnreachable, StoreVersion
 
 _CORRUPT = ("malformed", "not a database", "corrupt")
+_SCHEMA = ("no such table", "no such column", "has no column", "undefinedtable", "undefinedcolumn")
 _CAUSES = (
     ("database or disk is full", "the disk is full; free some space"),
     ("readonly database", "it is read-only; check the owner and mode of the file and its folder"),
+    ("readonly directory", "its folder is read-only; check the owner and mode of it"),
     ("attempt to write a readonly", "it is read-only; check the mode of the file and its folder"),
-    ("unable to open", "its file cannot be opened; check that the folder exists and may be written"),
-    ("database is locked", "another process holds its lock for too long; see who has it open"),
+    ("unable to open", "its file cannot be opened; check the owner and mode of it and its folder"),
+    ("locked", "another process holds its lock for too long; see who has it open"),
     ("disk i/o error", "the disk reports an error; see the system's log"),
     ("no space left", "the disk is full; free some space"),
+    ("too many clients", "the database has no connection left; raise its max_connections"),
+    ("remaining connection slots", "the database has no connection left; raise max_connections"),
+    ("queuepool limit", "this process uses all its connections; ask for less at once"),
+    ("password authentication", "the database refused the password; check the address"),
+    ("no pg_hba.conf entry", "the database refuses this host or user; see its pg_hba.conf"),
+    ("read-only transaction", "the database is read-only; is it a standby?"),
+    ("deadlock detected", "it is busy with conflicting changes; try again"),
+    ("could not serialize", "it is busy with conflicting changes; try again"),
 )
 
 
@@ -22,22 +34,41 @@ def is_busy(error: BaseException) -> bool:
     return "database is locked" in text or "database table is locked" in text
 
 
-def explain(error: DBAPIError, store: str) -> StoreError:
-    """The error that tells a user what to do about it."""
-    text = str(error.orig).strip()
-    lower = text.lower()
+def explain(error: Exception, store: str, path: Path | None = None) -> StoreError:
+    """The error that tells a user what to do about it. `path` is the file of a SQLite store."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    text = str(cause).strip()
+    lower = f"{type(cause).__name__} {text}".lower()
     if any(word in lower for word in _CORRUPT):
         return StoreCorrupt(
             f"The store {store} is damaged or not a Jobdeck store ({text}). Restore a backup, or "
             "name another file with --store."
         )
-    for word, cause in _CAUSES:
+    if any(word in lower for word in _SCHEMA):
+        return StoreVersion(
+            f"The store {store} is not set up for this version of Jobdeck; run: jobdeck db migrate"
+        )
+    if path and "unable to open" in lower and not path.exists():
+        return _missing(store, path)
+    for word, meaning in _CAUSES:
         if word in lower:
-            return StoreUnreachable(f"The store {store} cannot be used: {cause}.")
-    if isinstance(error, OperationalError):
+            return StoreUnreachable(f"The store {store} cannot be used: {meaning}.")
+    if "OperationalError" in {kind.__name__ for kind in type(cause).__mro__}:
         first = text.splitlines()[0] if text else "no reason given"
         return StoreUnreachable(
             f"The store {store} cannot be reached: {first}. Check its address and that the "
             "database runs."
         )
     return StoreError(f"The store {store} refused a statement: {text}")
+
+
+def _missing(store: str, path: Path) -> StoreUnreachable:
+    if not path.parent.is_dir():
+        return StoreUnreachable(
+            f"The store {store} cannot be used: the folder {path.parent} does not exist. Create "
+            "it, or name another file with --store."
+        )
+    return StoreUnreachable(
+        f"There is no store at {path}. Create it with: jobdeck db migrate; or name another file "
+        "with --store."
+    )

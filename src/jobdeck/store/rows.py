@@ -12,11 +12,24 @@ def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Ro
     """Insert the rows as they are: about twice as quick as through the expression language."""
     if not rows:
         return
+    if conn.dialect.name == "sqlite" and None in rows[0]:
+        columns, rows = _without_empty(columns, rows)
     mark = "?" if conn.dialect.name == "sqlite" else "%s"
     names = ", ".join(columns)
     marks = ", ".join([mark] * len(columns))
     statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
     conn.exec_driver_sql(statement, list(rows))
+
+
+def _without_empty(columns: Sequence[str], rows: Rows) -> tuple[Sequence[str], Rows]:
+    """Leave out the columns that are None in every row: to sqlite3, binding a None costs as much
+    as ten numbers."""
+    empty = [i for i, value in enumerate(rows[0]) if value is None]
+    empty = [i for i in empty if all(row[i] is None for row in rows)]
+    if not empty:
+        return columns, rows
+    kept = [i for i in range(len(columns)) if i not in empty]
+    return [columns[i] for i in kept], [tuple([row[i] for i in kept]) for row in rows]
 
 
 def claims_array(keys: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:

@@ -8,6 +8,7 @@ import hashlib
 import os
 import socket
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ class Listener(Protocol):
         """Stop listening."""
 
 
+@cache
 def _folder(store: Path) -> Path:
     # Short, because the path of a socket is limited to about 100 characters.
     digest = hashlib.sha256(os.fsencode(store.resolve())).hexdigest()[:16]

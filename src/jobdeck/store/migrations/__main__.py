@@ -1,0 +1,68 @@
+"""Writes the next migration: `python -m jobdeck.store.migrations "what changes"`."""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from alembic.autogenerate import render_python_code
+from alembic.operations.ops import UpgradeOps
+
+from jobdeck.store import migrations
+from jobdeck.store.database import Store
+
+_TEMPLATE = '''"""{title}"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = {previous}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Bring a store to this version."""
+    {body}
+'''
+
+
+def write(title: str) -> Path:
+    """Write the migration that follows the newest one, and give its path."""
+    newest = migrations.scripts().get_current_head()
+    revision = f"{int(newest or 0) + 1:04}"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.db"
+        file.touch()
+        store = Store(f"sqlite:///{file}")
+        with store.write() as conn:
+            if newest:
+                migrations.upgrade(conn)
+            operations = migrations.differences(conn).upgrade_ops
+        store.close()
+    body = _render(operations)
+    slug = re.sub(r"\W+", "_", title.lower()).strip("_")
+    path = migrations.VERSIONS / f"{revision}_{slug}.py"
+    path.write_text(
+        _TEMPLATE.format(
+            title=f"{title.rstrip('.')}.",
+            revision=revision,
+            previous=f'"{newest}"' if newest else None,
+            body=body,
+        ),
+        encoding="utf-8",
+    )
+    return path
+
+
+def _render(operations: UpgradeOps | None) -> str:
+    if operations is None or operations.is_empty():
+        raise SystemExit("The tables are as the newest migration leaves them.")
+    code = render_python_code(operations, render_as_batch=True)
+    lines = [line for line in code.splitlines() if not line.lstrip().startswith("# ###")]
+    return "\n".join(lines).strip()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{write(sys.argv[1])}\n")
