@@ -1,8 +1,10 @@
 """How a claim ends: for good, with another attempt to come, lost, untouched, or parked until
 the job's children have ended. Whoever reports late, or twice, changes nothing."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import compress
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -24,8 +26,9 @@ class Ending(NamedTuple):
     """The end of one claim.
 
     `code` is COMPLETED, FAILED or STOPPED for good; RETRYING with `run_at`; PENDING: lost if
-    `began`, else untouched; RUNNING: parked. `lost` counts a loss against the job. `shown` says whether the job was shown as running,
-    which the counters must know. `attempt` is the one of this claim.
+    `began`, else untouched; RUNNING: parked. `lost` counts a loss against the job. `shown` says
+    whether the job was shown as running, which the counters must know. `attempt` is the one of
+    this claim.
     """
 
     job_id: int
@@ -69,7 +72,7 @@ def finish(conn: Connection, endings: Sequence[Ending]) -> list[Ending]:
         if held is not None:
             accepted = [ending for ending in leaving if ending.job_id in held]
     final = [e for e in accepted if e.code in (Code.COMPLETED, Code.FAILED, Code.STOPPED)]
-    _close(conn, final)
+    close(conn, final)
     retrying = [e for e in accepted if e.code == Code.RETRYING]
     again = [e for e in accepted if e.code == Code.PENDING]
     _archive(conn, [e for e in (*retrying, *again) if e.began])
@@ -89,54 +92,64 @@ def _next(ending: Ending, losses: int) -> tuple[int, ...]:
     return (e.job_id, e.queue_id, e.flow_id, e.rank, attempt, losses, e.claim)
 
 
-_CLOSE = (
-    "UPDATE jobs SET status = {0}, reason = {0}, message = {0}, attempt = {0}, losses = {0}, "
-    "claim = {0}, started_at = {0}, finished_at = {0}, result = {0}, error = {0}, version = {0}, "
-    "pool_id = {0}, worker_id = {0}, cpu_us = {0}, max_rss_kb = {0} WHERE id = {0}"
+_FINAL = ("status", "attempt", "losses", "claim", "finished_at")
+_MAY_BE_NULL = (
+    *("reason", "message", "started_at", "result", "error", "version"),
+    *("pool_id", "worker_id", "cpu_us", "max_rss_kb"),
 )
-_CLOSE_SQLITE = _CLOSE.format("?")
 _CLOSE_POSTGRES = """
-UPDATE jobs SET status = e.status, reason = e.reason, message = e.message, attempt = e.attempt,
-    losses = e.losses, claim = e.claim, started_at = e.started_at, finished_at = e.finished_at,
-    result = e.result, error = e.error, version = e.version, pool_id = e.pool_id,
-    worker_id = e.worker_id, cpu_us = e.cpu_us, max_rss_kb = e.max_rss_kb
-FROM unnest(%s::smallint[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[],
-    %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[],
+UPDATE jobs SET status = e.status, attempt = e.attempt, losses = e.losses, claim = e.claim,
+    finished_at = e.finished_at, reason = e.reason, message = e.message,
+    started_at = e.started_at, result = e.result, error = e.error, version = e.version,
+    pool_id = e.pool_id, worker_id = e.worker_id, cpu_us = e.cpu_us, max_rss_kb = e.max_rss_kb
+FROM unnest(%s::smallint[], %s::int[], %s::int[], %s::int[], %s::bigint[], %s::text[],
+    %s::text[], %s::bigint[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[],
     %s::bigint[], %s::int[], %s::bigint[])
-    AS e(status, reason, message, attempt, losses, claim, started_at, finished_at, result, error,
+    AS e(status, attempt, losses, claim, finished_at, reason, message, started_at, result, error,
          version, pool_id, worker_id, cpu_us, max_rss_kb, id)
 WHERE jobs.id = e.id
 """
 
 
-def close_rows(conn: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-    """Write the jobs' own rows for the second and last time."""
-    if not rows:
+@cache
+def _close_sqlite(used: tuple[bool, ...]) -> str:
+    columns = (*_FINAL, *compress(_MAY_BE_NULL, used))
+    return f"UPDATE jobs SET {' = ?, '.join(columns)} = ? WHERE id = ?"  # noqa: S608
+
+
+def close(conn: Connection, final: Sequence[Ending]) -> None:
+    """Write the own rows of jobs that ended for the second and last time.
+
+    An attempt that never began does not count.
+    """
+    if not final:
         return
-    if conn.dialect.name == "sqlite":
-        conn.exec_driver_sql(_CLOSE_SQLITE, list(rows))
-    else:
-        conn.exec_driver_sql(_CLOSE_POSTGRES, tuple(map(list, zip(*rows, strict=True))))
-
-
-def _close(conn: Connection, final: Sequence[Ending]) -> None:
-    # An attempt that never began does not count.
-    close_rows(
-        conn,
-        [
+    rows = [
+        (
+            (int(e.code), e.attempt - (not e.began), e.losses, e.claim, e.finished_at),
             (
-                *(int(e.code), e.reason, e.message, e.attempt - (not e.began), e.losses, e.claim),
-                *(e.started_at, e.finished_at, e.result, e.error, e.version),
-                *(e.pool_id, e.worker_id, e.cpu_us, e.max_rss_kb, e.job_id),
-            )
-            for e in final
-        ],
-    )
-    note_unsuccessful(conn, final)
+                *(e.reason, e.message, e.started_at, e.result, e.error, e.version),
+                *(e.pool_id, e.worker_id, e.cpu_us, e.max_rss_kb),
+            ),
+            e.job_id,
+        )
+        for e in final
+    ]
+    if conn.dialect.name != "sqlite":
+        columns = zip(*((*fixed, *others, job_id) for fixed, others, job_id in rows), strict=True)
+        conn.exec_driver_sql(_CLOSE_POSTGRES, tuple(map(list, columns)))
+    else:
+        # Binding a None costs sqlite3 as much as ten numbers, and the columns are null already.
+        alike: dict[tuple[bool, ...], list[tuple[object, ...]]] = defaultdict(list)
+        for fixed, others, job_id in rows:
+            used = tuple([value is not None for value in others])
+            alike[used].append((*fixed, *compress(others, used), job_id))
+        for used, group in alike.items():
+            conn.exec_driver_sql(_close_sqlite(used), group)
+    _note_unsuccessful(conn, final)
 
 
-def note_unsuccessful(conn: Connection, final: Iterable[Ending]) -> None:
-    """Enter those that did not complete into the list of such jobs."""
+def _note_unsuccessful(conn: Connection, final: Iterable[Ending]) -> None:
     insert_rows(
         conn,
         unsuccessful,

@@ -28,7 +28,6 @@ def add_children(
     step: str,
     start: int,
     new: Sequence[NewJob],
-    began_at: Micros | None,
     now: Micros,
 ) -> list[int]:
     """Create the children with the indexes from `start` on that the step does not have yet;
@@ -54,7 +53,7 @@ def add_children(
         ],
     )
     dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    added = dialect.insert(parents).values(job_id=parent_id, began_at=began_at, total=len(ids))
+    added = dialect.insert(parents).values(job_id=parent_id, total=len(ids))
     conn.execute(
         added.on_conflict_do_update(
             index_elements=["job_id"], set_={"total": parents.c.total + added.excluded.total}

@@ -10,7 +10,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code, Reason
 from jobdeck.store import counters, parents
 from jobdeck.store.claims import READY, requeue
-from jobdeck.store.outcomes import Ending, close_rows, note_unsuccessful
+from jobdeck.store.outcomes import Ending, close
 from jobdeck.store.tables import (
     attempts,
     delayed,
@@ -42,17 +42,7 @@ def stop_waiting(
     for row, code in taken:
         before[row.job_id] = code
         endings.append(_stopped(row, code, own[row.job_id].parent_id, reason, message, now))
-    close_rows(
-        conn,
-        [
-            (
-                *(int(e.code), e.reason, e.message, e.attempt - (not e.began), e.losses, e.claim),
-                *(None, now, None, None, None, None, None, None, None, e.job_id),
-            )
-            for e in endings
-        ],
-    )
-    note_unsuccessful(conn, endings)
+    close(conn, endings)
     deltas: Counter[counters.Key] = Counter()
     for e in endings:
         deltas[before[e.job_id], e.queue_id, e.flow_id] -= 1
@@ -73,7 +63,7 @@ def _take(
     if parked:
         statement = statement.where(table.c.pool_id.is_(None))
     columns = [table.c[name] for name in READY]
-    return conn.execute(statement.returning(*columns, *more)).fetchall()  # type: ignore[call-overload]
+    return conn.execute(statement.returning(*columns, *more)).fetchall()
 
 
 def _stopped(

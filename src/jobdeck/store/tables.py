@@ -8,6 +8,8 @@ of `jobs` contains a column that changes (PostgreSQL then updates in place).
 Times are microseconds since the epoch. JSON is text, as it was written.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -37,13 +39,14 @@ metadata = MetaData(
 Number = BigInteger().with_variant(Integer(), "sqlite")
 Time = BigInteger
 # Never hands out a number again, even that of the newest row once deleted.
-NUMBERED = {"sqlite_autoincrement": True}
+NUMBERED: dict[str, Any] = {"sqlite_autoincrement": True}
 
 
 def _number() -> Column[int]:
     return Column("id", Number, primary_key=True, autoincrement=True)
 
 
+# A pipeline or flow that is removed keeps its row, so that the jobs it ran keep their names.
 pipelines = Table(
     "pipelines",
     metadata,
@@ -53,6 +56,7 @@ pipelines = Table(
     Column("published_version", Integer),
     Column("created_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
+    Column("removed_at", Time),
     **NUMBERED,
 )
 
@@ -92,6 +96,7 @@ flows = Table(
     Column("timeout_s", Float),
     Column("created_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
+    Column("removed_at", Time),
     **NUMBERED,
 )
 
@@ -128,10 +133,16 @@ jobs = Table(
     Column("max_rss_kb", Integer),
     Index("ix_jobs_flow_id_id", "flow_id", "id"),
     Index(
-        "ix_jobs_parent_id",
-        "parent_id",
+        "ix_jobs_parent_id_id",
+        *("parent_id", "id"),
         sqlite_where=text("parent_id IS NOT NULL"),
         postgresql_where=text("parent_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_jobs_schedule_id_id",
+        *("schedule_id", "id"),
+        sqlite_where=text("schedule_id IS NOT NULL"),
+        postgresql_where=text("schedule_id IS NOT NULL"),
     ),
     postgresql_with={"fillfactor": 60},
     **NUMBERED,
@@ -182,18 +193,22 @@ running = Table(
     Column("total", BigInteger),
     Column("note", Text),
     Column("checked_in_at", Time),
-    Index("ix_running_pool_id", "pool_id"),
+    Index(
+        "ix_running_stop",
+        "pool_id",
+        sqlite_where=text("stop_kind IS NOT NULL"),
+        postgresql_where=text("stop_kind IS NOT NULL"),
+    ),
     postgresql_with={"fillfactor": 60},
 )
 
 # Jobs that fanned out, with what became of their children. A parent whose last child ends while
 # it is parked goes back to `ready` to run its next step; this row's lock decides which comes
-# first. `began_at` is when its first step began.
+# first.
 parents = Table(
     "parents",
     metadata,
     Column("job_id", Number, primary_key=True, autoincrement=False),
-    Column("began_at", Time),
     Column("total", Integer, nullable=False),
     Column("completed", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
