@@ -90,7 +90,7 @@ def _run_steps(plan: Plan, job: JobView, runtime: Runtime, values: Any) -> Endin
             data = done[step.position]
             continue
         if runtime.stop_reason(job):
-            return _stopped(job, runtime)
+            return stopped(job, runtime)
         ending = _run_step(plan, step, job, runtime, values, data, first)
         if ending.status != "completed" or ending.reason:
             return ending
@@ -164,7 +164,7 @@ def _ending_of(
     if isinstance(error, Skip):
         return Ending("completed", None, Reason.SKIPPED, failure.text(error))
     if isinstance(error, StopRequested) or (_is_cancel(error) and runtime.stop_reason(job)):
-        return _stopped(job, runtime)
+        return stopped(job, runtime)
     told = failure.describe(error, step.name, plan.hints)
     if isinstance(error, NotJson):
         return Ending("failed", None, Reason.INVALID_RESULT, told.message, told, False)
@@ -188,7 +188,8 @@ def _allows(step: StepPlan, error: BaseException) -> bool:
         return True
 
 
-def _stopped(job: JobView, runtime: Runtime) -> Ending:
+def stopped(job: JobView, runtime: Runtime) -> Ending:
+    """The job ends because somebody asked for it, or because its time is up."""
     why = runtime.stop_reason(job)
     reason = Reason(why) if why in REASONS else Reason.STOPPED
     status = REASONS[reason].status

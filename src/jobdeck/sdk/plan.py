@@ -43,18 +43,18 @@ class StepPlan:
 
 
 class Plan:
-    """A pipeline made ready to run."""
+    """A pipeline made ready to run. The step of a `single` one is not told of by itself."""
 
     __slots__ = ("hints", "name", "params", "single", "steps")
 
     def __init__(
-        self, name: str, steps: list[StepPlan], params: Parameters, hints: Hints
+        self, name: str, steps: list[StepPlan], params: Parameters, hints: Hints, single: bool
     ) -> None:
         self.name = name
         self.steps = steps
         self.params = params
         self.hints = hints
-        self.single = len(steps) == 1
+        self.single = single
 
 
 def make_plan(pipeline: Pipeline) -> Plan:
@@ -81,7 +81,9 @@ def make_plan(pipeline: Pipeline) -> Plan:
         if error.field == pipeline.name:
             raise
         raise InvalidValue(pipeline.name, str(error)) from None
-    return Plan(pipeline.name, steps, params, pipeline.hints)
+    # A timeout of the step's own runs from the report that the step has begun.
+    single = len(steps) == 1 and pipeline.steps[0].timeout_s is None
+    return Plan(pipeline.name, steps, params, pipeline.hints, single)
 
 
 def _params(pipeline: Pipeline, signatures: list[Signature]) -> Parameters:

@@ -1,0 +1,153 @@
+"""The main loop of a worker: one job after the other, in the order in which they came."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+from jobdeck.domain.records import JobError
+from jobdeck.domain.states import Reason
+from jobdeck.sdk.execution import Ending, run_job, stopped
+from jobdeck.sdk.plan import Plan
+from jobdeck.worker.board import Board
+from jobdeck.worker.inbox import Inbox
+from jobdeck.worker.outbox import OUTCOMES_S, Outbox
+from jobdeck.worker.output import Output
+from jobdeck.worker.protocol import JobSpec, Outcome, Recalled
+from jobdeck.worker.runtime import SocketRuntime
+from jobdeck.worker.usage import Meter
+
+MEASURED_US = 1000
+"""Jobs shorter than this are not worth measuring."""
+
+
+class Runner:
+    """Runs batches in the main thread, keeps the board, and reports how each job ended."""
+
+    def __init__(
+        self,
+        plans: dict[str, Plan],
+        runtime: SocketRuntime,
+        outbox: Outbox,
+        board: Board,
+        output: Output,
+    ) -> None:
+        self._plans = plans
+        self._runtime = runtime
+        self._inbox: Inbox = runtime.inbox
+        self._outbox = outbox
+        self._board = board
+        self._output = output
+        self._meter = Meter()
+        self._number = 0
+        self._handlers: dict[int, Any] = {}
+
+    def run(self) -> None:
+        """Run what comes until the pool, or SIGTERM, asks to end."""
+        self._handlers = {
+            signal.SIGINT: signal.SIG_IGN,
+            signal.SIGTERM: lambda _number, _frame: self._inbox.leave(),
+        }
+        self._restore_signals()
+        while not self._inbox.leaving:
+            batch = self._inbox.batches.get()
+            if batch is None:
+                break
+            self._meter.start()
+            self._run_batch(batch)
+            self._outbox.flush()
+        self._give_back()
+        self._outbox.flush()
+
+    def _run_batch(self, batch: list[JobSpec]) -> None:
+        take = self._inbox.waiting.pop
+        outbox, alarm = self._outbox, self._runtime.alarm
+        for spec in batch:
+            if self._inbox.leaving:
+                return
+            self._number += 1
+            if take((spec.job, spec.claim), None) is None:
+                # Recalled: it counts, since the pool has counted it too.
+                self._board.begin(self._number, time.time_ns() // 1000)
+                self._board.end(self._number)
+                continue
+            if outbox.outcomes and not alarm.at:
+                alarm.set(OUTCOMES_S)
+            self._run_job(spec)
+
+    def _run_job(self, spec: JobSpec) -> None:
+        runtime, number = self._runtime, self._number
+        started_at = time.time_ns() // 1000
+        self._board.begin(number, started_at)
+        runtime.begin(spec)
+        plan = self._plans.get(spec.pipeline)
+        if self._inbox.stops and runtime.stop_reason(spec):
+            ending = stopped(spec, runtime)
+        elif plan is None:
+            ending = _not_loaded(spec)
+        else:
+            ending = run_job(plan, spec, runtime, started_at)
+        if runtime.forked:
+            # A child that the job forked and that came back from it: not a second worker.
+            os._exit(0)
+        if self._output.partial:
+            self._output.end_lines()
+        runtime.current = None
+        if runtime.said:
+            runtime.settle(spec)
+        finished_at = time.time_ns() // 1000
+        took = finished_at - started_at
+        cpu_us = rss_kb = 0
+        if took > MEASURED_US:
+            cpu_us, rss_kb = self._meter.measure()
+            self._restore_signals()
+        else:
+            self._meter.unmeasured_us += took
+        self._outbox.end(_outcome(spec, ending, started_at, finished_at, cpu_us, rss_kb))
+        self._board.end(number)
+        if self._inbox.stops:
+            self._inbox.stops.pop((spec.job, spec.claim), None)
+        if not self._output.intact:
+            self._output.restore()
+
+    def _give_back(self) -> None:
+        waiting = self._inbox.waiting
+        free = [key for key in list(waiting) if waiting.pop(key, None) is not None]
+        if free:
+            self._outbox.put(Recalled(free))
+
+    def _restore_signals(self) -> None:
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+
+
+def _outcome(
+    spec: JobSpec, ending: Ending, started_at: int, finished_at: int, cpu_us: int, rss_kb: int
+) -> Outcome:
+    return Outcome(
+        spec.job,
+        spec.claim,
+        ending.status,
+        started_at,
+        finished_at,
+        ending.result,
+        ending.reason,
+        ending.message,
+        ending.error,
+        ending.retryable,
+        ending.retry_after_s,
+        cpu_us,
+        rss_kb,
+    )
+
+
+def _not_loaded(spec: JobSpec) -> Ending:
+    message = (
+        f"Pipeline {spec.pipeline!r} is not defined in what this worker has loaded; start a pool "
+        "with the file that defines it."
+    )
+    error = JobError(type="NotLoaded", message=message)
+    return Ending("failed", None, Reason.NOT_LOADED, message, error, False)
