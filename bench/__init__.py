@@ -1,0 +1,1 @@
+"""Measurements, run by `make bench`; they never gate a test."""

@@ -1,0 +1,1 @@
+"""What makes jobs run: the pool and its workers, and maintenance."""

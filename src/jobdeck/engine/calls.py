@@ -1,0 +1,101 @@
+"""What a running job may ask its pool: children, their results, new jobs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.errors import JobdeckError, Malformed
+from jobdeck.domain.schema import check_params
+from jobdeck.domain.states import Code
+from jobdeck.engine.handed import Handed
+from jobdeck.store import flows
+from jobdeck.store.enqueue import NewJob, enqueue
+from jobdeck.store.parents import add_children
+from jobdeck.store.tables import children, jobs
+from jobdeck.worker.protocol import Call, Reply
+
+CHILDREN_PAGE = 1000
+
+
+def answer(conn: Connection, job: Handed, call: Call, now: Micros) -> Reply:
+    """Do what the job asks, in the pool's transaction; what it may not have becomes an error
+    in the job, and nothing of it is done."""
+    try:
+        kinds = {"map": _map, "children": _children, "enqueue": _enqueue}
+        if call.kind not in kinds or not isinstance(call.body, dict):
+            raise Malformed(f"a job cannot ask for {call.kind!r}")
+        return Reply(call.seq, kinds[call.kind](conn, job, call.body, now))
+    except JobdeckError as error:
+        return Reply(call.seq, error=str(error))
+    except (KeyError, TypeError, ValueError) as error:
+        return Reply(call.seq, error=f"{call.kind} was asked for in a wrong form: {error!r}")
+
+
+def _new_job(
+    conn: Connection, job: Handed, item: Mapping[str, Any], field: str, **more: Any
+) -> NewJob:
+    target = flows.target(conn, item["flow"])
+    params = {**target.flow.params, **item.get("params", {})}
+    check_params(params, target.manifest.params_schema)
+    priority = item.get("priority")
+    return NewJob(
+        flow_id=target.flow_id,
+        queue_id=target.queue_id,
+        params=msgspec.json.encode(params).decode(),
+        priority=target.flow.priority if priority is None else priority,
+        context=item.get("context") or target.flow.context,
+        run_at=item.get("run_at"),
+        created_by=f"job {job.claimed.job_id}",
+        source=field,
+        **more,
+    )
+
+
+def _map(conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros) -> int:
+    parent = job.claimed.job_id
+    new = [
+        _new_job(conn, job, {"flow": body["flow"], "params": item}, "parent", parent_id=parent)
+        for item in body["items"]
+    ]
+    add_children(conn, parent, body["step"], body["start"], new, now)
+    return len(new)
+
+
+def _enqueue(conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros) -> list[int]:
+    return enqueue(conn, [_new_job(conn, job, item, "job") for item in body["items"]], now)
+
+
+def _children(
+    conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros
+) -> list[dict[str, Any]]:
+    del now
+    limit = min(int(body.get("limit", CHILDREN_PAGE)), CHILDREN_PAGE)
+    query = (
+        select(
+            *(children.c.job_id, children.c.index, children.c.step, jobs.c.status),
+            *(jobs.c.result, jobs.c.error, jobs.c.params),
+        )
+        .join(jobs, jobs.c.id == children.c.job_id)
+        .where(
+            children.c.parent_id == job.claimed.job_id,
+            children.c.job_id > int(body.get("after", 0)),
+        )
+        .order_by(children.c.job_id)
+        .limit(limit)
+    )
+    decode = msgspec.json.decode
+    return [
+        {
+            "id": row.job_id,
+            "index": row.index,
+            "step": row.step,
+            "status": "open" if row.status == Code.OPEN else Code(row.status).status.value,
+            "result": decode(row.result) if row.result else None,
+            "error": decode(row.error) if row.error else None,
+            "params": decode(row.params),
+        }
+        for row in conn.execute(query)
+    ]

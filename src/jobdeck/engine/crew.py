@@ -1,0 +1,207 @@
+"""The workers of a pool: starting them, hearing them, and seeing to what they leave behind."""
+
+import os
+import selectors
+from collections.abc import Callable
+
+import structlog
+
+from jobdeck.domain import clock
+from jobdeck.domain.clock import SECOND, Micros
+from jobdeck.domain.limits import LOG_LINES
+from jobdeck.engine import endings
+from jobdeck.engine.batching import Meter
+from jobdeck.engine.inbox import Inbox
+from jobdeck.engine.orders import Orders
+from jobdeck.engine.workers import WorkerProcess
+from jobdeck.store import pools
+from jobdeck.store.database import Store
+from jobdeck.worker.protocol import (
+    Call,
+    CheckIn,
+    Exit,
+    FileKept,
+    HttpCall,
+    Logs,
+    NotLoaded,
+    Outcomes,
+    Ready,
+    Recalled,
+    StepReport,
+    ToPool,
+)
+
+log = structlog.get_logger()
+
+RESTART_S = (0.0, 0.5, 2.0, 5.0, 15.0)
+"""Waits before a worker that ended before it was ready is started again."""
+
+STUCK_BATCH = SECOND // 20
+"""When a job of a batch takes longer than this, those behind it go to other workers."""
+
+
+class Crew:
+    """Keeps `size` workers alive, and puts what they report into the inbox."""
+
+    def __init__(
+        self,
+        store: Store,
+        selector: selectors.BaseSelector,
+        inbox: Inbox,
+        orders: Orders,
+        meter: Meter,
+        *,
+        target: str,
+        size: int,
+    ) -> None:
+        self.workers: list[WorkerProcess] = []
+        self.loaded: dict[str, str] = {}
+        self.news = False
+        self._store, self._selector = store, selector
+        self._inbox, self._orders, self._meter = inbox, orders, meter
+        self._target, self._size = target, size
+        self._failures = 0
+        self._start_at: Micros = 0
+
+    def staff(self, pool_id: int, now: Micros) -> None:
+        """Start the workers that are missing."""
+        missing = self._size - sum(not worker.leaving for worker in self.workers)
+        if missing <= 0 or now < self._start_at:
+            return
+        with self._store.write() as conn:
+            ids = [pools.add_worker(conn, pool_id, now) for _ in range(missing)]
+        for worker_id in ids:
+            worker = WorkerProcess(worker_id, self._target, self._store.files, now)
+            self.workers.append(worker)
+            self._register(worker)
+
+    def _register(self, worker: WorkerProcess) -> None:
+        register = self._selector.register
+        register(worker.socket, selectors.EVENT_READ, lambda: self.hear(worker))
+        for stream, (read_end, _) in worker.outputs.items():
+            register(read_end, selectors.EVENT_READ, self._reader(worker, stream, read_end))
+
+    def recycle(self) -> None:
+        """Let every worker end after the job that it runs: the code has changed."""
+        for worker in self.workers:
+            if not worker.leaving:
+                worker.leaving = True
+                worker.recall(worker.handed)
+                worker.send(Exit())
+
+    def recall_all(self) -> None:
+        """Ask back whatever has not begun."""
+        for worker in self.workers:
+            worker.recall(worker.handed)
+
+    def _reader(self, worker: WorkerProcess, stream: str, end: int) -> Callable[[], None]:
+        def read() -> None:
+            try:
+                data = os.read(end, 1 << 16)
+            except BlockingIOError:
+                return
+            if not data:
+                self._selector.unregister(end)
+                return
+            lines = data.decode(errors="replace").splitlines()
+            job = worker.current()
+            if job is None:
+                log.info("worker says", worker=worker.id, stream=stream, text=lines[-1][:500])
+            elif job.output_lines < LOG_LINES:
+                self._inbox.output(job, stream, lines, clock.now())
+
+        return read
+
+    def hear(self, worker: WorkerProcess) -> None:
+        """Take in all that the worker has said."""
+        for message in worker.receive():
+            self._take(worker, message)
+
+    def _take(self, worker: WorkerProcess, message: ToPool) -> None:
+        match message:
+            case Outcomes():
+                self._take_outcomes(worker, message)
+            case StepReport() | Logs() | CheckIn() | HttpCall() | FileKept():
+                job = worker.find(message.job, message.claim)
+                if job is None:
+                    return
+                self._inbox.put(message)
+                if isinstance(message, StepReport):
+                    self._orders.step(job, message)
+            case Call():
+                self._inbox.calls.append((worker, message))
+            case Recalled():
+                now = clock.now()
+                for job_id, claim in message.claims:
+                    back = worker.take(job_id, claim)
+                    if back is not None:
+                        self._inbox.endings.append(back.not_begun(now))
+            case Ready():
+                worker.ready = True
+                self.loaded = message.versions
+                self._failures = 0
+                self.news = True
+                with self._store.write() as conn:
+                    pools.worker_ready(conn, worker.id, worker.pid, worker.process_started_at)
+            case NotLoaded():
+                log.error("code not loaded", target=self._target, error=message.message)
+
+    def _take_outcomes(self, worker: WorkerProcess, message: Outcomes) -> None:
+        spent: dict[int, list[int]] = {}
+        for outcome in message.items:
+            job = worker.take(outcome.job, outcome.claim)
+            if job is None:
+                continue
+            self._inbox.outcomes.append((job, outcome))
+            sums = spent.setdefault(job.claimed.flow_id, [0, 0])
+            sums[0] += outcome.finished_at - outcome.started_at
+            sums[1] += 1
+        for flow_id, (total, jobs) in spent.items():
+            self._meter.measured(flow_id, total / SECOND, jobs)
+
+    def watch(self, now: Micros) -> None:
+        """See who has ended, and that running jobs obey their orders and deadlines."""
+        for worker in list(self.workers):
+            if worker.ended or worker.process.poll() is not None:
+                self.bury(worker, now)
+                continue
+            job = worker.current()
+            if job is None or job.began_at is None:
+                continue
+            self._orders.enforce(worker, job, now)
+            if now - job.began_at > STUCK_BATCH and len(worker.handed) > 1:
+                worker.recall(worker.handed)
+
+    def bury(self, worker: WorkerProcess, now: Micros, *, pool_ends: bool = False) -> None:
+        """A worker has ended, or must now: its last words first, then what it leaves open."""
+        worker.kill()
+        self.hear(worker)
+        self._selector.unregister(worker.socket)
+        for end, _ in worker.outputs.values():
+            registered = self._selector.get_map()
+            if end in registered:
+                registered[end].data()
+            if end in registered:
+                self._selector.unregister(end)
+        begun, _, _ = worker.board.read()
+        current = worker.current()
+        worker.close()
+        self.workers.remove(worker)
+        why = worker.death()
+        for job in worker.handed:
+            if job.number > begun:
+                self._inbox.endings.append(job.not_begun(now))
+            elif job is current and job.stopping:
+                self._inbox.killed.append(job)
+            elif pool_ends:
+                self._inbox.endings.append(endings.given_back(job, now))
+            else:
+                self._inbox.endings.append(endings.lost(job, now, why))
+        if not worker.ready:
+            self._failures += 1
+            wait = RESTART_S[min(self._failures, len(RESTART_S) - 1)]
+            self._start_at = now + round(wait * SECOND)
+        if not worker.leaving and not pool_ends:
+            log.warning("worker ended", worker=worker.id, why=why)
+        with self._store.write() as conn:
+            pools.remove_worker(conn, worker.id)

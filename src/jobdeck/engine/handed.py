@@ -1,0 +1,77 @@
+"""A job in the hands of a worker, as its pool sees it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jobdeck.domain.clock import SECOND, Micros
+from jobdeck.domain.states import Code, Reason
+from jobdeck.engine.catalogue import FlowConfig
+from jobdeck.store.claims import Claimed
+from jobdeck.store.outcomes import Ending
+
+
+@dataclass(slots=True, eq=False)
+class Handed:
+    """`number` counts the jobs of its worker in the order in which they were sent; `cost` is the
+    part of a batch that it takes up; `shown` tells that everybody sees it running; `stopping` is
+    why it is to stop, and at `kill_at` it must have."""
+
+    claimed: Claimed
+    flow: FlowConfig
+    cost: float = 1.0
+    number: int = 0
+    shown: bool = False
+    recalled: bool = False
+    began_at: Micros | None = None
+    first_began_at: Micros | None = None
+    stopping: str = ""
+    stop_by: str = ""
+    stop_reason: str = ""
+    deadline: Micros | None = None
+    step_deadline: Micros | None = None
+    kill_at: Micros | None = None
+    output_lines: int = 0
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Job and claim."""
+        return self.claimed.job_id, self.claimed.claim
+
+    def next_deadline(self) -> Micros | None:
+        """The time at which something must be done about it, if there is one."""
+        times = [t for t in (self.deadline, self.step_deadline, self.kill_at) if t is not None]
+        return min(times) if times else None
+
+    def begin(self, at: Micros) -> None:
+        """Its worker began it at that time."""
+        self.began_at = at
+        if self.flow.timeout_s is not None:
+            self.deadline = at + round(self.flow.timeout_s * SECOND)
+
+    def ending(self, code: Code, at: Micros, **more: Any) -> Ending:
+        """The end of this claim; `more` are further fields of `Ending`."""
+        c = self.claimed
+        began = more.pop("began", True)
+        started_at = more.pop("started_at", self.began_at)
+        return Ending(
+            *(c.job_id, c.claim, c.queue_id, c.flow_id, c.rank, c.attempt, c.losses, code),
+            shown=self.shown,
+            began=began,
+            finished_at=at,
+            started_at=(self.first_began_at or started_at) if began else None,
+            parent_id=c.parent_id,
+            version=self.flow.version,
+            **more,
+        )
+
+    def not_begun(self, at: Micros) -> Ending:
+        """It goes back to the ready at no cost, or ends if it was to be stopped."""
+        if self.stopping:
+            return self.stopped(at, began=False)
+        return self.ending(Code.PENDING, at, began=False)
+
+    def stopped(self, at: Micros, **more: Any) -> Ending:
+        """It ends as somebody asked, or by its timeout."""
+        reason = Reason.KILLED if self.stopping == "kill" else Reason.STOPPED
+        message = self.stop_reason or f"{reason.value} by {self.stop_by}"
+        return self.ending(Code.STOPPED, at, reason=reason.value, message=message, **more)

@@ -1,0 +1,144 @@
+"""What the workers told since the last transaction, to be written in the next."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, bindparam, update
+
+from jobdeck.engine.handed import Handed
+from jobdeck.engine.workers import WorkerProcess
+from jobdeck.store import calls, files, logs, steps
+from jobdeck.store.outcomes import Ending
+from jobdeck.store.tables import running
+from jobdeck.worker.protocol import (
+    Call,
+    CheckIn,
+    FileKept,
+    HttpCall,
+    LogEntry,
+    Logs,
+    Outcome,
+    StepReport,
+)
+
+
+class Inbox:
+    """Collects by kind; of check-ins and step reports only the newest of each job counts.
+
+    It is cleared once all of it is written, so a database that is away for a while loses
+    nothing. `killed` are jobs whose worker was killed because of them, `endings` whatever else
+    ended without a report.
+    """
+
+    def __init__(self) -> None:
+        self.outcomes: list[tuple[Handed, Outcome]] = []
+        self.calls: list[tuple[WorkerProcess, Call]] = []
+        self.killed: list[Handed] = []
+        self.endings: list[Ending] = []
+        self._steps: dict[tuple[int, int], StepReport] = {}
+        self._logs: list[tuple[int, int, LogEntry]] = []
+        self._check_ins: dict[tuple[int, int], CheckIn] = {}
+        self._http: list[HttpCall] = []
+        self._files: dict[tuple[int, str], FileKept] = {}
+        self.touched: set[int] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self.outcomes or self.calls or self.touched or self.killed or self.endings)
+
+    def put(self, message: StepReport | Logs | CheckIn | HttpCall | FileKept) -> None:
+        """Keep a report about a job until it is written."""
+        self.touched.add(message.job)
+        match message:
+            case StepReport():
+                self._steps[message.job, message.position] = message
+            case Logs():
+                self._logs += [(message.job, message.attempt, line) for line in message.lines]
+            case CheckIn():
+                self._check_ins[message.job, message.claim] = message
+            case HttpCall():
+                self._http.append(message)
+            case FileKept():
+                self._files[message.job, message.name] = message
+
+    def output(self, job: Handed, stream: str, lines: Iterable[str], at: int) -> None:
+        """Lines that arrived at the descriptors themselves. Their numbers are negative, so that
+        they do not meet those that the worker gives."""
+        self.touched.add(job.claimed.job_id)
+        for line in lines:
+            job.output_lines += 1
+            entry = LogEntry(-job.output_lines, at, "info", stream, "", line)
+            self._logs.append((job.claimed.job_id, job.claimed.attempt, entry))
+
+    def write(self, conn: Connection) -> None:
+        """Write all but the outcomes and the calls."""
+        if self._steps:
+            steps.save(conn, [_step_row(report) for report in self._steps.values()])
+        if self._logs:
+            logs.append(
+                conn,
+                [
+                    (
+                        *(job, attempt, line.seq, line.at, line.level, line.stream, line.step),
+                        *(line.message, line.fields.decode() if line.fields else None),
+                    )
+                    for job, attempt, line in self._logs
+                ],
+            )
+        if self._check_ins:
+            conn.execute(_CHECK_IN, [_check_in_row(c) for c in self._check_ins.values()])
+        if self._http:
+            calls.append(
+                conn,
+                [
+                    (
+                        *(c.job, c.attempt, c.seq, c.at, c.step, c.method, c.url, c.status),
+                        *(c.duration_s, c.request, c.response, c.error),
+                    )
+                    for c in self._http
+                ],
+            )
+        for kept in self._files.values():
+            files.save(conn, kept.job, kept.name, kept.path, kept.size, kept.at, kept.step)
+
+    def clear(self) -> None:
+        """All of it is written."""
+        self.__init__()  # type: ignore[misc]
+
+
+_CHECK_IN = (
+    update(running)
+    .where(running.c.job_id == bindparam("job"), running.c.claim == bindparam("held"))
+    .values(
+        done=bindparam("so_far"),
+        total=bindparam("of"),
+        note=bindparam("saying"),
+        checked_in_at=bindparam("at"),
+    )
+)
+
+
+def _check_in_row(check_in: CheckIn) -> dict[str, int | str | None]:
+    return {
+        "job": check_in.job,
+        "held": check_in.claim,
+        "so_far": check_in.done,
+        "of": check_in.total,
+        "saying": check_in.note,
+        "at": check_in.at,
+    }
+
+
+def _step_row(report: StepReport) -> steps.StepRow:
+    return steps.StepRow(
+        job_id=report.job,
+        position=report.position,
+        name=report.name,
+        attempt=report.attempt,
+        claim=report.claim,
+        status=report.status,
+        started_at=report.started_at,
+        finished_at=report.finished_at,
+        counts=report.counts,
+        result=report.result,
+        checkpoint=report.checkpoint,
+        error=report.error,
+    )

@@ -1,0 +1,64 @@
+"""What must be done by exactly one process: firing schedules, finding dead pools, trimming."""
+
+import threading
+
+import structlog
+
+from jobdeck.domain import clock
+from jobdeck.domain.clock import SECOND
+from jobdeck.domain.errors import StoreError
+from jobdeck.engine.leader import Leadership
+from jobdeck.engine.reaper import Reaper
+from jobdeck.engine.scheduler import Scheduler
+from jobdeck.store import changes, schedules, sessions
+from jobdeck.store.database import Store
+
+log = structlog.get_logger()
+
+TURN_S = 0.5
+TRIM_EVERY = 60 * SECOND
+KEEP_CHANGES = 600 * SECOND
+
+
+class Maintenance:
+    """Runs beside the pools, never loads user code. Of several only the leader acts."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._leadership = Leadership(store)
+        self._scheduler = Scheduler(store)
+        self._reaper = Reaper(store)
+        self._trim_at = 0
+        self._end = threading.Event()
+
+    def stop(self, *_: object) -> None:
+        """Let `run` return soon; may be called from a signal handler."""
+        self._end.set()
+
+    def run(self) -> None:
+        """Work until stopped. A store out of reach is waited for."""
+        wait = 0.0
+        while not self._end.wait(wait):
+            try:
+                wait = self._turn()
+            except StoreError as error:
+                log.error("store not available", error=str(error))
+                wait = 1.0
+        self._leadership.resign()
+
+    def _turn(self) -> float:
+        if not self._leadership.held():
+            return TURN_S
+        self._reaper.reap()
+        self._scheduler.fire_due(clock.now())
+        now = clock.now()
+        if now >= self._trim_at:
+            with self._store.write() as conn:
+                changes.trim(conn, now - KEEP_CHANGES)
+                sessions.purge(conn, now)
+            self._trim_at = now + TRIM_EVERY
+        with self._store.read() as conn:
+            due = schedules.next_due(conn)
+        if due is None:
+            return TURN_S
+        return min(max((due - clock.now()) / SECOND, 0.0), TURN_S)

@@ -1,0 +1,78 @@
+"""Stops, kills, pauses and timeouts, carried out on what the workers hold."""
+
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy import Connection, select
+
+from jobdeck.domain.clock import SECOND, Micros
+from jobdeck.engine.handed import Handed
+from jobdeck.engine.workers import WorkerProcess
+from jobdeck.store.tables import running
+from jobdeck.worker.protocol import StepReport
+
+log = structlog.get_logger()
+
+
+class Orders:
+    """What operators ask for arrives as columns of `running`. A job that has not begun is
+    recalled; one that runs is asked to stop, and after the grace time its process is killed."""
+
+    def __init__(self, grace_s: float) -> None:
+        self._grace = round(grace_s * SECOND)
+
+    def read(
+        self,
+        conn: Connection,
+        pool_id: int,
+        workers: Sequence[WorkerProcess],
+        closed_queues: set[int],
+    ) -> None:
+        """Take up what was asked for since the last time."""
+        r = running.c
+        asked = conn.execute(
+            select(r.job_id, r.claim, r.stop_kind, r.stop_by, r.stop_reason).where(
+                r.pool_id == pool_id, r.stop_kind.is_not(None)
+            )
+        ).fetchall()
+        for row in asked:
+            for worker in workers:
+                job = worker.find(row.job_id, row.claim)
+                if job is not None and job.stopping not in (row.stop_kind, "kill"):
+                    job.stopping = row.stop_kind
+                    job.stop_by, job.stop_reason = row.stop_by or "", row.stop_reason or ""
+                    job.kill_at = None
+        for worker in workers:
+            recall = [
+                job
+                for job in worker.handed
+                if not job.recalled and (job.stopping or job.claimed.queue_id in closed_queues)
+            ]
+            if recall:
+                worker.recall(recall)
+
+    def step(self, job: Handed, report: StepReport) -> None:
+        """The job has entered or left a step: its own timeout starts or ends."""
+        job.step_deadline = None
+        if report.status != "running" or report.position >= len(job.flow.manifest.steps):
+            return
+        timeout = job.flow.step(report.position).timeout_s
+        if timeout is not None:
+            job.step_deadline = report.started_at + round(timeout * SECOND)
+
+    def enforce(self, worker: WorkerProcess, job: Handed, now: Micros) -> None:
+        """See that the running job obeys: told once, killed when its time is up."""
+        if not job.stopping:
+            times = [t for t in (job.deadline, job.step_deadline) if t is not None]
+            if not times or now < min(times):
+                return
+            job.stopping = "timeout"
+        if job.kill_at is None:
+            if job.stopping == "kill":
+                job.kill_at = now
+            else:
+                job.kill_at = now + self._grace
+                worker.ask_to_stop(job, job.stopping)
+        if now >= job.kill_at and not worker.killed:
+            log.info("killing a worker", worker=worker.id, job=job.claimed.job_id, why=job.stopping)
+            worker.kill()

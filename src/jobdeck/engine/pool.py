@@ -1,0 +1,355 @@
+"""The pool: hands pending jobs to its workers and writes down what becomes of them.
+
+It is one thread that does nothing else: a second busy thread beside it would take the
+interpreter lock from the database's statements, row by row. Each turn of its loop hears what
+the workers say, writes it in one transaction, claims more in the same one, and hands it out.
+"""
+
+import os
+import selectors
+import signal
+import socket
+import time
+
+import psutil
+import structlog
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from jobdeck.domain import clock
+from jobdeck.domain.clock import SECOND, Micros
+from jobdeck.domain.errors import StoreError
+from jobdeck.domain.limits import HEARTBEAT_S, STOP_GRACE_S
+from jobdeck.engine import endings
+from jobdeck.engine.batching import Meter
+from jobdeck.engine.calls import answer
+from jobdeck.engine.catalogue import Catalogue
+from jobdeck.engine.crew import Crew
+from jobdeck.engine.dispatch import Dispatch, spec_of
+from jobdeck.engine.handed import Handed
+from jobdeck.engine.inbox import Inbox
+from jobdeck.engine.notices import Notices
+from jobdeck.engine.orders import Orders
+from jobdeck.engine.workers import WorkerProcess
+from jobdeck.store import delays, pools, steps
+from jobdeck.store.claims import Begun, begin, claim
+from jobdeck.store.database import Store
+from jobdeck.store.outcomes import finish
+from jobdeck.worker.protocol import JobSpec, Reply
+
+log = structlog.get_logger()
+
+SHOW_AFTER = SECOND // 100
+"""A job that ends sooner is never written as running."""
+
+LOOK_AGAIN = SECOND // 4
+"""How long the pool trusts that it would have been woken."""
+
+RETRY_STORE_S = 0.5
+
+
+class PoolOptions(Struct, frozen=True, kw_only=True):
+    """What a pool is started with: what its workers load, how many they are, the queues it
+    serves (none named: all), seconds a job has to stop by itself, and seconds that running jobs
+    may go on after the pool was told to end."""
+
+    target: str
+    workers: int
+    queues: frozenset[str] = frozenset()
+    grace_s: float = STOP_GRACE_S
+    drain_s: float = 5.0
+
+
+class LeaseLost(Exception):
+    """Others took this pool for dead and gave its jobs back."""
+
+
+class Pool:
+    """A supervisor of worker processes; `run` returns when it was told to end."""
+
+    def __init__(self, store: Store, options: PoolOptions) -> None:
+        self.store = store
+        self.options = options
+        self.id = 0
+        self._selector = selectors.DefaultSelector()
+        self._listener = store.listener()
+        self._catalogue = Catalogue(options.queues)
+        self._meter = Meter()
+        self._inbox = Inbox()
+        self._notices = Notices()
+        self._orders = Orders(options.grace_s)
+        self._dispatch = Dispatch(self._catalogue, self._meter)
+        self._crew = self._new_crew()
+        self._process = psutil.Process()
+        self._beat_at: Micros = 0
+        self._look_at: Micros = 0
+        self._due_at: Micros | None = None
+        self._look = True
+        self._more = True
+        self._asleep = False
+        self._told_to_end = False
+        self._told_to_recycle = False
+        self._end_by: Micros | None = None
+
+    def _new_crew(self) -> Crew:
+        return Crew(
+            *(self.store, self._selector, self._inbox, self._orders, self._meter),
+            target=self.options.target,
+            size=self.options.workers,
+        )
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT, drain, give back what still runs, and return. SIGHUP
+        replaces the workers by new ones that load the code again."""
+        wake, wakened = socket.socketpair()
+        for end in (wake, wakened):
+            end.setblocking(False)
+        previous = signal.set_wakeup_fd(wakened.fileno())
+        handlers = [
+            (number, signal.signal(number, handler))
+            for number, handler in (
+                (signal.SIGTERM, self._on_end),
+                (signal.SIGINT, self._on_end),
+                (signal.SIGHUP, self._on_recycle),
+            )
+        ]
+        self._selector.register(wake, selectors.EVENT_READ, lambda: wake.recv(64))
+        self._selector.register(self._listener, selectors.EVENT_READ, self._on_poke)
+        try:
+            self._open()
+            while not self._finished():
+                self._turn()
+            self._close()
+        finally:
+            signal.set_wakeup_fd(previous)
+            for number, handler in handlers:
+                signal.signal(number, handler)
+            self._listener.close()
+            self._selector.close()
+            wake.close()
+            wakened.close()
+
+    def _on_end(self, *_: object) -> None:
+        self._told_to_end = True
+
+    def _on_recycle(self, *_: object) -> None:
+        self._told_to_recycle = True
+
+    def _on_poke(self) -> None:
+        self._listener.drain()
+        self._look = True
+
+    def _open(self) -> None:
+        options, now = self.options, clock.now()
+        with self.store.write() as conn:
+            self.id = pools.open(
+                conn,
+                socket.gethostname(),
+                os.getpid(),
+                options.workers,
+                sorted(options.queues),
+                now,
+            )
+        self._beat_at = now
+        log.info("pool started", pool=self.id, workers=options.workers)
+
+    def _finished(self) -> bool:
+        if not self._told_to_end:
+            return False
+        now = clock.now()
+        if self._end_by is None:
+            self._end_by = now + round(self.options.drain_s * SECOND)
+            with self.store.write() as conn:
+                pools.set_state(conn, self.id, "draining")
+            self._crew.recall_all()
+        busy = any(worker.handed for worker in self._crew.workers)
+        return now >= self._end_by or not (busy or self._inbox)
+
+    def _close(self) -> None:
+        now = clock.now()
+        for worker in list(self._crew.workers):
+            self._crew.bury(worker, now, pool_ends=True)
+        with self.store.write(wake=True) as conn:
+            self._record(conn, now)
+            pools.close(conn, self.id, now)
+        log.info("pool ended", pool=self.id)
+
+    def _turn(self) -> None:
+        now = clock.now()
+        if self._told_to_recycle:
+            self._told_to_recycle = False
+            self._crew.recycle()
+        if not self._told_to_end:
+            self._crew.staff(self.id, now)
+        patience = self._patience(now)
+        if patience > 0 and not self._asleep and not self.store.sqlite:
+            self._go_to_sleep()
+            patience = 0.0
+        for key, _ in self._selector.select(patience):
+            key.data()
+        now = clock.now()
+        self._crew.watch(now)
+        if self._crew.news:
+            self._crew.news = False
+            self._look = True
+        if self._must_write(now):
+            try:
+                self._write(now)
+            except StoreError as error:
+                # What the workers said stays in the inbox until it can be written.
+                log.error("store not available", error=str(error))
+                time.sleep(RETRY_STORE_S)
+            except LeaseLost:
+                self._start_over()
+        for worker in self._crew.workers:
+            if worker.outgoing:
+                worker.flush()
+
+    def _start_over(self) -> None:
+        """Others gave this pool's jobs back: kill what runs, forget it, take a new number."""
+        log.warning("pool lost its lease", pool=self.id)
+        for worker in list(self._crew.workers):
+            self._crew.bury(worker, clock.now(), pool_ends=True)
+        self._inbox.clear()
+        self._open()
+
+    # -- when to do what -------------------------------------------------------------------
+
+    def _hungry(self) -> list[WorkerProcess]:
+        if self._told_to_end:
+            return []
+        return [worker for worker in self._crew.workers if self._dispatch.hungry(worker)]
+
+    def _to_show(self, now: Micros) -> list[tuple[WorkerProcess, Handed]]:
+        found = []
+        for worker in self._crew.workers:
+            job = worker.current()
+            if job and not job.shown and job.began_at and now - job.began_at >= SHOW_AFTER:
+                found.append((worker, job))
+        return found
+
+    def _must_write(self, now: Micros) -> bool:
+        if self._inbox or self._look or now >= min(self._beat_at, self._look_at):
+            return True
+        notice_at = self._notices.due_at()
+        return bool(
+            (self._more and self._hungry())
+            or (notice_at is not None and now >= notice_at)
+            or (self._due_at is not None and now >= self._due_at)
+            or self._to_show(now)
+        )
+
+    def _patience(self, now: Micros) -> float:
+        """Seconds to wait for messages before something is to be done by the clock."""
+        if self._inbox or self._look or (self._more and self._hungry()):
+            return 0.0
+        times = [self._beat_at, self._look_at]
+        times += [at for at in (self._due_at, self._notices.due_at()) if at is not None]
+        for worker in self._crew.workers:
+            if not worker.handed:
+                continue
+            job = worker.current()
+            if job is None or not job.shown:
+                times.append(now + SHOW_AFTER)
+                continue
+            deadline = job.next_deadline()
+            if deadline is not None:
+                times.append(deadline)
+        if self._end_by is not None:
+            times.append(self._end_by)
+        return max(min(times) - now, 0) / SECOND
+
+    # -- the transaction -------------------------------------------------------------------
+
+    def _write(self, now: Micros) -> None:
+        look = self._look or now >= self._look_at
+        to_show = self._to_show(now)
+        hungry = self._hungry() if look or self._more else []
+        with self.store.write() as conn:
+            self._show(conn, to_show, now)
+            replies = self._record(conn, now)
+            self._beat(conn, now)
+            if look:
+                self._orders.read(
+                    conn, self.id, self._crew.workers, self._catalogue.closed_queues(conn)
+                )
+            if look or self._due_at is None or now >= self._due_at:
+                delays.promote(conn, now)
+                self._due_at = delays.next_due(conn)
+            shares, specs = self._claim(conn, hungry, now)
+            self._notices.write(conn, now)
+            if self._asleep and shares:
+                pools.set_asleep(conn, self.id, False)
+        for _, job in to_show:
+            job.shown = True
+        self._inbox.clear()
+        self._look = False
+        if look:
+            self._look_at = now + LOOK_AGAIN
+        if now >= self._beat_at:
+            self._beat_at = now + round(HEARTBEAT_S * SECOND)
+        if shares:
+            self._asleep = False
+        for worker, reply in replies:
+            worker.send(reply)
+        for worker, jobs in shares.items():
+            worker.hand([specs[job.claimed.job_id] for job in jobs], jobs)
+
+    def _show(
+        self, conn: Connection, to_show: list[tuple[WorkerProcess, Handed]], now: Micros
+    ) -> None:
+        rows = [
+            Begun(
+                *(*job.key, worker.id, job.began_at or now),
+                *(job.claimed.queue_id, job.claimed.flow_id),
+            )
+            for worker, job in to_show
+        ]
+        begin(conn, rows)
+        self._notices.add({row.job_id for row in rows})
+
+    def _record(self, conn: Connection, now: Micros) -> list[tuple[WorkerProcess, Reply]]:
+        inbox = self._inbox
+        inbox.write(conn)
+        ended = list(inbox.endings)
+        ended += [endings.of_outcome(conn, job, said, now) for job, said in inbox.outcomes]
+        ended += [endings.killed(conn, job, now) for job in inbox.killed]
+        done = finish(conn, ended)
+        self._notices.add({ending.job_id for ending in done} | inbox.touched)
+        replies = []
+        for worker, call in inbox.calls:
+            job = worker.find(call.job, call.claim)
+            if job is not None:
+                replies.append((worker, answer(conn, job, call, now)))
+                self._look = self._more = True
+        return replies
+
+    def _beat(self, conn: Connection, now: Micros) -> None:
+        if now < self._beat_at:
+            return
+        if not pools.beat(conn, self.id, now, self._process.memory_info().rss // 1024):
+            raise LeaseLost
+
+    def _claim(
+        self, conn: Connection, hungry: list[WorkerProcess], now: Micros
+    ) -> tuple[dict[WorkerProcess, list[Handed]], dict[int, JobSpec]]:
+        if not hungry:
+            return {}, {}
+        self._catalogue.refresh(conn, self._crew.loaded)
+        wanted = self._dispatch.wanted(hungry)
+        claimed = claim(conn, self._catalogue.lanes(conn), wanted, self.id, now)
+        # PostgreSQL passes over rows that another pool has locked, so few do not mean the last.
+        self._more = bool(claimed) if not self.store.sqlite else len(claimed) >= wanted
+        shares, left = self._dispatch.share(claimed, hungry)
+        finish(conn, [job.not_begun(now) for job in left])
+        again = [row.job_id for row in claimed if row.claim > 1]
+        progress = steps.progress_of(conn, again) if again else {}
+        jobs = [job for handed in shares.values() for job in handed]
+        return shares, {job.claimed.job_id: spec_of(job, progress) for job in jobs}
+
+    def _go_to_sleep(self) -> None:
+        """Ask for a NOTIFY from now on; whoever enqueued just before it is seen by one more
+        look."""
+        with self.store.write() as conn:
+            pools.set_asleep(conn, self.id, True)
+        self._asleep = self._look = True

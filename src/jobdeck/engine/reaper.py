@@ -1,0 +1,150 @@
+"""Finding pools that have died, and giving back what they held."""
+
+import contextlib
+import os
+import socket
+import time
+
+import psutil
+import structlog
+from sqlalchemy import Connection, select
+
+from jobdeck.domain import clock
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.limits import LEASE_S
+from jobdeck.domain.retry import MAX_LOSSES
+from jobdeck.domain.states import Code, Reason
+from jobdeck.engine.workers import kill_group
+from jobdeck.store import events, pools
+from jobdeck.store.claims import READY
+from jobdeck.store.database import Store
+from jobdeck.store.outcomes import Ending, finish
+from jobdeck.store.tables import jobs, running, workers
+from jobdeck.store.values import AnyRow
+
+log = structlog.get_logger()
+
+CHUNK = 500
+_SAME_START_S = 2.0
+
+
+class Reaper:
+    """Times the heartbeats of pools with a clock of its own, since those of hosts differ. A
+    pool on this machine whose process is gone need not be waited for."""
+
+    def __init__(self, store: Store, lease_s: float = LEASE_S) -> None:
+        self._store = store
+        self._lease_s = lease_s
+        self._seen: dict[int, tuple[int, float]] = {}
+        self._host = socket.gethostname()
+
+    def reap(self) -> int:
+        """Give back the jobs of pools that have died; gives the number of such pools."""
+        with self._store.read() as conn:
+            alive = pools.beats(conn)
+        self._seen = {row.id: self._seen[row.id] for row in alive if row.id in self._seen}
+        dead = [row for row in alive if self._dead(row)]
+        for row in dead:
+            self._bury(row)
+        return len(dead)
+
+    def _dead(self, row: pools.Beat) -> bool:
+        moment = time.monotonic()
+        beat, since = self._seen.get(row.id, (-1, moment))
+        if row.beat != beat:
+            self._seen[row.id] = (row.beat, moment)
+        elif moment - since > self._lease_s:
+            return True
+        return row.host == self._host and not _same_process(row.pid, row.started_at)
+
+    def _bury(self, row: pools.Beat) -> None:
+        log.warning("pool lost", pool=row.id, host=row.host, pid=row.pid)
+        if row.host == self._host:
+            self._sweep(row.id)
+        given_back = 0
+        with self._store.write() as conn:
+            pools.set_state(conn, row.id, "lost")
+        while True:
+            now = clock.now()
+            with self._store.write(wake=True) as conn:
+                ended = _take_back(conn, row.id, now)
+                if not ended:
+                    pools.close(conn, row.id, now)
+                    break
+                for ending in ended:
+                    events.add(
+                        conn, ending.job_id, now, "pool_lost",
+                        f"pool {row.id} on {row.host} was lost",
+                        attempt=ending.attempt,
+                    )  # fmt: skip
+                given_back += len(ended)
+        log.info("jobs of a lost pool given back", pool=row.id, jobs=given_back)
+
+    def _sweep(self, pool_id: int) -> None:
+        """Kill workers that outlived their pool where the system has no parent-death signal."""
+        with self._store.read() as conn:
+            rows = conn.execute(
+                select(workers.c.pid, workers.c.process_started_at).where(
+                    workers.c.pool_id == pool_id
+                )
+            ).fetchall()
+        for row in rows:
+            with contextlib.suppress(psutil.Error):
+                started = psutil.Process(row.pid).create_time()
+                if row.pid != os.getpid() and abs(started - row.process_started_at) < 0.1:
+                    kill_group(row.pid)
+
+
+def _same_process(pid: int, opened_at: Micros) -> bool:
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        # Another process with that number would have started after the pool was opened.
+        return bool(process.create_time() < opened_at / clock.SECOND + _SAME_START_S)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.Error:
+        return True
+
+
+def _take_back(conn: Connection, pool_id: int, now: Micros) -> list[Ending]:
+    columns = [running.c[name] for name in READY]
+    rows = conn.execute(
+        select(
+            *columns,
+            *(running.c.begun_at, running.c.worker_id, running.c.stop_kind, running.c.stop_by),
+            *(running.c.stop_reason, jobs.c.parent_id),
+        )
+        .join(jobs, jobs.c.id == running.c.job_id)
+        .where(running.c.pool_id == pool_id)
+        .order_by(running.c.job_id)
+        .limit(CHUNK)
+    ).fetchall()
+    return finish(conn, [_ending(row, pool_id, now) for row in rows])
+
+
+def _ending(row: AnyRow, pool_id: int, now: Micros) -> Ending:
+    began = row.begun_at is not None
+    code, reason, message = Code.PENDING, Reason.WORKER_LOST, f"pool {pool_id} was lost"
+    if row.stop_kind:
+        code = Code.STOPPED
+        reason = Reason.KILLED if row.stop_kind == "kill" else Reason.STOPPED
+        message = row.stop_reason or f"{reason.value} by {row.stop_by}"
+    elif began and row.losses + 1 > MAX_LOSSES:
+        code = Code.FAILED
+        message = f"pool {pool_id} was lost, and its worker before, {row.losses + 1} times in all"
+    return Ending(
+        **{name: getattr(row, name) for name in READY},
+        code=code,
+        shown=began,
+        began=began,
+        lost=began and not row.stop_kind,
+        finished_at=now,
+        started_at=row.begun_at,
+        reason=reason.value,
+        message=message,
+        parent_id=row.parent_id,
+        pool_id=pool_id,
+        worker_id=row.worker_id,
+    )
