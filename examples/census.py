@@ -49,7 +49,7 @@ def count_package(ctx: Context, package: str) -> dict[str, Any]:
     }
 
 
-census = Pipeline("census", queue="census")
+census = Pipeline("census", queue="census", every="30m")
 
 
 @census.step

@@ -18,7 +18,7 @@ BATCH = 20
 
 
 # Less urgent than anything else that waits in its queue.
-@job(queue="slow", priority=-10, timeout="1h")
+@job(queue="slow", priority=-10, timeout="1h", every="10m")
 def checksums(ctx: Context, minutes: float = 3.0) -> dict[str, str | int]:
     """Keep the SHA-256 of each file of Python's standard library."""
     folder = Path(sysconfig.get_path("stdlib"))

@@ -18,10 +18,11 @@ from jobdeck import Context, NoItems, job
 def clock_changes(ctx: Context, days: int = 1) -> list[dict[str, str]]:
     """List the time zones whose distance from UTC changes within so many days."""
     start = datetime.now(UTC)
+    end = start + timedelta(days=days)
     changes = []
     for zone, countries in zones():
         before = start.astimezone(ZoneInfo(zone)).utcoffset()
-        after = (start + timedelta(days=days)).astimezone(ZoneInfo(zone)).utcoffset()
+        after = end.astimezone(ZoneInfo(zone)).utcoffset()
         ctx.counts.add(read=1)
         if before == after:
             ctx.counts.add(filtered=1)
@@ -29,7 +30,7 @@ def clock_changes(ctx: Context, days: int = 1) -> list[dict[str, str]]:
         ctx.counts.add(written=1)
         changes.append({"zone": zone, "countries": countries, "by": f"{_minutes(after, before)}"})
     if not changes:
-        raise NoItems(f"no clocks change within {days} days")
+        raise NoItems(f"no clocks change before {end:%Y-%m-%d %H:%M} UTC")
     return changes
 
 

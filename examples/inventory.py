@@ -54,7 +54,7 @@ class Entry(NamedTuple):
     size: int
 
 
-inventory = Pipeline("inventory", queue="etl", params=InventoryParams)
+inventory = Pipeline("inventory", queue="etl", params=InventoryParams, every="15m")
 
 
 @inventory.step
@@ -163,8 +163,9 @@ def parse(line: Line) -> Entry | None:
 def changed_file(entry: Entry) -> tuple[str, str] | None:
     """The path and what is wrong with it; None for a file that is as it was."""
     try:
-        content = Path(entry.path).read_bytes()
+        with Path(entry.path).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").digest()
     except FileNotFoundError:
         return entry.path, "is gone"
-    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
-    return None if digest == entry.sha256 else (entry.path, "was changed")
+    text = base64.urlsafe_b64encode(found).decode().rstrip("=")
+    return None if text == entry.sha256 else (entry.path, "was changed")

@@ -17,7 +17,7 @@ from jobdeck import Context, Fail, job
 NAMES = ("licen", "copying", "notice")
 
 
-@job(queue="etl")
+@job(queue="etl", schedule="0 5 * * *", timezone="Europe/Amsterdam")
 def licence_archive(ctx: Context, target: str = "/mnt/compliance") -> dict[str, str | int]:
     """Collect the licences of all installed packages in `target`/licences.zip."""
     folder = Path(target)
@@ -36,7 +36,7 @@ def licence_archive(ctx: Context, target: str = "/mnt/compliance") -> dict[str, 
                 source = Path(str(name.locate()))
                 if not any(part in name.name.lower() for part in NAMES) or not source.is_file():
                     continue
-                archive.writestr(f"{package.name}/{name.name}", source.read_bytes())
+                archive.writestr(str(name), source.read_bytes())
                 texts += 1
             ctx.progress(texts, note=package.name)
     return {"archive": str(path), "texts": texts}

@@ -11,8 +11,8 @@ from jobdeck import Context, job
 ALMOST_FULL = 90.0
 
 
-# Five fields: minute, hour, day, month, weekday. `every="1m"` would do as well; `timezone=` says
-# where "at 05:00" is meant.
+# Five fields: minute, hour, day, month, weekday. `every="1m"` would do as well. Where the hour
+# matters, `timezone=` says whose; see licence_archive.py.
 @job(queue="probes", schedule="* * * * *", timeout="30s")
 def machine_watch(ctx: Context, disk: str = "/") -> dict[str, float]:
     """Measure processor, memory and disk; warn of what is almost full."""

@@ -41,6 +41,7 @@ def partner_export(ctx: Context, target: str, prepare_s: float = 3.0) -> int:
 partner_import = Pipeline(
     "partner_import",
     queue="etl",
+    every="5m",
     hints={
         # Shown beside the error of a failed job. Without it Jobdeck guesses from the error.
         FileNotFoundError: "The partner has not delivered: look at the jobs of partner_export.",

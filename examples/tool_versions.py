@@ -1,7 +1,7 @@
 """A coroutine: which tools does this machine have, asked all at once?
 
-`async def` is all it takes. Coroutine jobs share the worker's event loop; here one job runs
-several programs side by side.
+`async def` is all it takes: the worker keeps an event loop for it. Here one job waits for several
+programs at the same time. If the job is stopped, the coroutine is cancelled.
 
     jobdeck run tool_versions
 """
