@@ -7,20 +7,49 @@ import jsonschema_rs
 from jobdeck.domain.errors import InvalidValue
 
 
+class ParamsCheck:
+    """A schema made ready: checking many times costs little."""
+
+    def __init__(self, schema: dict[str, Any], known_only: bool = True) -> None:
+        """`known_only` refuses parameters that the schema does not know, unless it says itself
+        what of them (`additionalProperties`)."""
+        self._known = (
+            frozenset(schema.get("properties", {}))
+            if known_only and "additionalProperties" not in schema
+            else None
+        )
+        self._validator = jsonschema_rs.validator_for(schema)
+
+    def check(self, params: dict[str, Any]) -> None:
+        """Refuse parameters that do not fit.
+
+        Raises:
+            InvalidValue: names the first field that does not fit, as `params.city`.
+        """
+        if self._known is not None and not params.keys() <= self._known:
+            name = next(name for name in params if name not in self._known)
+            known = ", ".join(sorted(self._known)) or "none"
+            raise InvalidValue(f"params.{name}", f"no such parameter; there are: {known}")
+        try:
+            self._validator.validate(params)
+        except jsonschema_rs.ValidationError as error:
+            raise _invalid(error) from None
+        except ValueError as error:
+            raise InvalidValue("params", f"cannot be written as JSON: {error}") from None
+
+
+def _invalid(error: jsonschema_rs.ValidationError) -> InvalidValue:
+    path = ["params", *(str(part) for part in error.instance_path)]
+    missing = getattr(error.kind, "property", None)
+    if isinstance(missing, str):
+        return InvalidValue(".".join([*path, missing]), "is required")
+    return InvalidValue(".".join(path), str(error.message))
+
+
 def check_params(params: dict[str, Any], schema: dict[str, Any], known_only: bool = True) -> None:
-    """Refuse parameters that do not fit `schema`.
+    """Refuse parameters that do not fit `schema`, once.
 
     Raises:
         InvalidValue: names the first field that does not fit, as `params.city`.
     """
-    properties = schema.get("properties", {})
-    if known_only and "additionalProperties" not in schema:
-        for name in params:
-            if name not in properties:
-                known = ", ".join(sorted(properties)) or "none"
-                raise InvalidValue(f"params.{name}", f"no such parameter; there are: {known}")
-    try:
-        jsonschema_rs.validate(schema, params)
-    except jsonschema_rs.ValidationError as error:
-        field = ".".join(["params", *(str(part) for part in error.instance_path)])
-        raise InvalidValue(field, str(error.message)) from None
+    ParamsCheck(schema, known_only).check(params)

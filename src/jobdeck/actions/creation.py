@@ -1,0 +1,230 @@
+"""Checking jobs that are to be created, and creating many of them quickly."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from jobdeck.domain import clock
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.errors import InvalidValue, NotFound
+from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.records import Pipeline
+from jobdeck.domain.schema import ParamsCheck
+from jobdeck.sdk.transport import EnqueueItem
+from jobdeck.store import changes, flows, jobs, pipelines, schedules
+from jobdeck.store.database import Store
+from jobdeck.store.enqueue import NewJob, enqueue
+from jobdeck.store.flows import Target
+
+CHUNK = 5000
+"""Jobs created in one transaction; with more, others would wait too long for SQLite's lock."""
+
+PRIORITY_MAX = 1_000_000
+PARAMS_BYTES = 1_000_000
+"""Parameters are small; larger things are files."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where new jobs come from: `source` is manual, api, sdk or schedule."""
+
+    source: str
+    created_by: str = ""
+    retry_of: int | None = None
+    schedule_id: int | None = None
+
+
+class Recipe(Struct, frozen=True):
+    """What the jobs of a flow have in common."""
+
+    target: Target
+    check: ParamsCheck
+    fingerprint: str
+
+
+class Recipes:
+    """The recipe of each flow, made once and used until the flow or its pipeline changes.
+
+    For one store. Threads may share it: the worst is that two of them make the same one.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Recipe] = {}
+        self._fingerprints: dict[int, tuple[PipelineManifest, str]] = {}
+
+    def fingerprint(self, manifest: PipelineManifest) -> str:
+        """The manifest's, computed once for each object."""
+        found = self._fingerprints.get(id(manifest))
+        if found is None or found[0] is not manifest:
+            found = self._fingerprints[id(manifest)] = (manifest, manifest.fingerprint)
+        return found[1]
+
+    def get(self, conn: Connection, flow: str) -> Recipe:
+        """The recipe as it stands now.
+
+        Raises:
+            NotFound: no such flow.
+            WrongState: its pipeline is not published.
+        """
+        known = self._known.get(flow)
+        if known is not None and flows.stamp(conn, flow) == known.target.stamp:
+            return known
+        target = flows.target(conn, flow)
+        check = ParamsCheck(target.manifest.params_schema)
+        recipe = Recipe(target, check, target.manifest.fingerprint)
+        self._known[flow] = recipe
+        return recipe
+
+
+def prepare(
+    conn: Connection,
+    items: Sequence[EnqueueItem],
+    origin: Origin,
+    recipes: Recipes,
+    *,
+    checked_by: str = "",
+) -> list[NewJob]:
+    """The rows of these jobs, if all of them can be created; nothing is written.
+
+    `checked_by` is the fingerprint of the pipeline that the caller has checked the parameters
+    against; they are not checked again if it is the published one.
+
+    Raises:
+        NotFound: no such flow or parent.
+        WrongState: its pipeline is not published.
+        InvalidValue: names the first value that does not fit, as `items[2].params.city` where
+            there are several items.
+    """
+    found: dict[str, Recipe] = {}
+    new = []
+    parents = {item.parent for item in items if item.parent is not None}
+    for parent in parents - set(jobs.statuses(conn, parents)) if parents else ():
+        raise NotFound("job", parent)
+    for index, item in enumerate(items):
+        recipe = found.get(item.flow)
+        if recipe is None:
+            recipe = found[item.flow] = recipes.get(conn, item.flow)
+        try:
+            new.append(_row(item, recipe, origin, checked_by == recipe.fingerprint))
+        except InvalidValue as error:
+            if len(items) == 1:
+                raise
+            message = str(error).removeprefix(f"{error.field}: ")
+            raise InvalidValue(f"items[{index}].{error.field}", message) from None
+    return new
+
+
+def _row(item: EnqueueItem, recipe: Recipe, origin: Origin, is_checked: bool) -> NewJob:
+    flow = recipe.target.flow
+    params = {**flow.params, **item.params} if flow.params else item.params
+    if flow.params or not is_checked:
+        recipe.check.check(params)
+    priority = flow.priority if item.priority is None else item.priority
+    if not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
+        raise InvalidValue("priority", f"{priority} is not within ±{PRIORITY_MAX:,}")
+    if item.unique_key is not None:
+        raise InvalidValue("unique_key", "is not supported yet; leave it out")
+    context = flow.context if item.context is None else item.context
+    if "\0" in context:
+        raise InvalidValue("context", "holds a NUL character; remove it")
+    return NewJob(
+        flow_id=recipe.target.flow_id,
+        queue_id=recipe.target.queue_id,
+        params=_json(params),
+        priority=priority,
+        context=context,
+        run_at=item.run_at,
+        parent_id=item.parent,
+        retry_of=origin.retry_of,
+        schedule_id=origin.schedule_id,
+        source=origin.source,
+        created_by=origin.created_by,
+    )
+
+
+def _json(params: dict[str, Any]) -> str:
+    try:
+        text = _encode(params)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidValue("params", f"cannot be written as JSON: {error}") from None
+    if len(text) > PARAMS_BYTES:
+        raise InvalidValue(
+            "params",
+            f"take {len(text):,} bytes as JSON, more than {PARAMS_BYTES:,}; pass large "
+            "things as files",
+        )
+    return text.decode()
+
+
+def create_many(
+    store: Store,
+    items: Sequence[EnqueueItem],
+    origin: Origin,
+    recipes: Recipes,
+    *,
+    manifest: PipelineManifest | None = None,
+) -> list[int]:
+    """Create the jobs and give their numbers, in order; all are checked before the first.
+
+    `manifest` is the pipeline that the items belong to where the caller defines it: one that is
+    not known yet is registered and published. There is no audit: the jobs say themselves where
+    they come from.
+
+    Raises:
+        NotFound, WrongState, InvalidValue: as `prepare`; no job was created then.
+    """
+    checked_by = recipes.fingerprint(manifest) if manifest else ""
+    if len(items) <= CHUNK:
+        with store.write(wake=True) as conn:
+            now = clock.now()
+            new = _prepare(conn, items, origin, recipes, manifest, checked_by, now)
+            return enqueue(conn, new, now)
+    with store.write() as conn:
+        new = _prepare(conn, items, origin, recipes, manifest, checked_by, clock.now())
+    ids = []
+    for start in range(0, len(new), CHUNK):
+        with store.write(wake=True) as conn:
+            ids += enqueue(conn, new[start : start + CHUNK], clock.now())
+    return ids
+
+
+def _prepare(
+    conn: Connection,
+    items: Sequence[EnqueueItem],
+    origin: Origin,
+    recipes: Recipes,
+    manifest: PipelineManifest | None,
+    checked_by: str,
+    now: Micros,
+) -> list[NewJob]:
+    try:
+        return prepare(conn, items, origin, recipes, checked_by=checked_by)
+    except NotFound as error:
+        if manifest is None or (error.kind, error.name) != ("flow", manifest.name):
+            raise
+    register(conn, manifest, now, publish=True)
+    return prepare(conn, items, origin, recipes, checked_by=checked_by)
+
+
+def register(
+    conn: Connection, manifest: PipelineManifest, now: Micros, *, publish: bool
+) -> tuple[Pipeline, bool]:
+    """Take in a pipeline as its code defines it, with its schedules, and tell live pages; gives
+    it and whether anything changed.
+
+    Raises:
+        Duplicate: the name of its default flow is taken by another pipeline.
+    """
+    pipeline, is_new = pipelines.register(conn, manifest, now, publish=publish)
+    rows = []
+    if is_new:
+        rows = [("pipeline", manifest.name, "registered"), ("flow", manifest.name, "changed")]
+    if schedules.sync_defined(conn, manifest, now):
+        rows.append(("schedule", "", "changed"))
+    if rows:
+        changes.add(conn, now, rows)
+    return pipeline, bool(rows)

@@ -1,0 +1,178 @@
+"""What may be asked for of jobs: creating, stopping, killing, retrying, deleting them.
+
+| asked for | scheduled, pending, retrying | running | completed | failed, stopped |
+|---|---|---|---|---|
+| stop | stopped at once | asked to stop, killed after the grace time | refused | refused |
+| kill | stopped at once | killed | refused | refused |
+| retry | refused | refused | refused | pending, one more attempt |
+| run again | new job | new job | new job | new job |
+| delete | refused | refused | gone | gone |
+
+Stopping or killing a parent does the same to its whole tree, of whatever depth. A running job
+keeps that status until it has ended, and shows that it is stopping.
+"""
+
+from typing import Any, Literal
+
+from jobdeck.actions.creation import Origin, Recipes, prepare
+from jobdeck.actions.perform import Tx, action, bulk_action
+from jobdeck.domain.errors import WrongState
+from jobdeck.domain.records import Job
+from jobdeck.domain.roles import Role
+from jobdeck.domain.states import Reason
+from jobdeck.sdk.transport import EnqueueItem
+from jobdeck.store import events, jobs, selections, stops
+from jobdeck.store.enqueue import enqueue
+
+CHUNK = 1000
+"""Jobs of a tree stopped in one transaction."""
+
+From = Literal["failed_step", "start"]
+
+
+@action("job.create", Role.OPERATOR, "create jobs", wakes=True)
+def create(tx: Tx, item: EnqueueItem, *, source: str = "manual") -> Job:
+    """Create a job of a flow. Its parameters are the flow's with those given laid over them,
+    checked against the schema of the pipeline's published version.
+
+    Raises:
+        NotFound: no such flow, or no such parent.
+        WrongState: its pipeline is not published.
+        InvalidValue: names the parameter, priority or time that does not fit.
+    """
+    return _create(tx, item, Origin(source=source, created_by=tx.actor.name))
+
+
+@action("job.run_again", Role.OPERATOR, "run jobs again", wakes=True)
+def run_again(tx: Tx, job_id: int, params: dict[str, Any]) -> Job:
+    """Create a job like that one, with some of its parameters changed; it is linked to it.
+
+    Raises:
+        NotFound: no such job, or its flow is gone.
+        InvalidValue: names the parameter that does not fit.
+    """
+    old = jobs.get(tx.conn, job_id)
+    given = old.params if isinstance(old.params, dict) else {}
+    item = EnqueueItem(
+        flow=old.flow,
+        params={**given, **params},
+        context=old.context,
+        priority=old.priority,
+    )
+    origin = Origin(source="manual", created_by=tx.actor.name, retry_of=old.id)
+    return _create(tx, item, origin)
+
+
+def _create(tx: Tx, item: EnqueueItem, origin: Origin) -> Job:
+    (new,) = prepare(tx.conn, [item], origin, Recipes())
+    (job_id,) = enqueue(tx.conn, [new], tx.now)
+    tx.target = f"job {job_id}"
+    tx.detail = {"flow": item.flow, "params": item.params, "retry_of": origin.retry_of}
+    tx.changed("job", job_id, "created")
+    tx.changed("jobs", "", "created")
+    return jobs.get(tx.conn, job_id)
+
+
+@bulk_action("job.stop", Role.OPERATOR, "stop jobs", wakes=True)
+def stop(tx: Tx, job_id: int) -> Job | None:
+    """Stop the job and its tree; see the table above.
+
+    Raises:
+        NotFound: no such job.
+        WrongState: it has ended already; says how.
+    """
+    return _end(tx, job_id, "stop")
+
+
+@bulk_action("job.kill", Role.OPERATOR, "kill jobs", wakes=True)
+def kill(tx: Tx, job_id: int) -> Job | None:
+    """Stop the job and its tree without giving it time to end by itself.
+
+    Raises:
+        NotFound: no such job.
+        WrongState: it has ended already; says how.
+    """
+    return _end(tx, job_id, "kill")
+
+
+def _end(tx: Tx, job_id: int, kind: Literal["stop", "kill"]) -> Job | None:
+    """One transaction of it: the job itself in the first, then its tree from the top down, so
+    that a parent is never woken by the end of its children."""
+    tx.target = f"job {job_id}"
+    done: set[int] = tx.memory.setdefault("done", set())
+    if not done:
+        job = jobs.get(tx.conn, job_id)
+        if job.status.final:
+            raise WrongState(f"Job {job_id} is {job.status} already; it cannot be {_PAST[kind]}.")
+        reason = Reason.STOPPED if kind == "stop" else Reason.KILLED
+        _end_some(tx, [job_id], kind, reason, done)
+    left = [each for each in selections.open_tree(tx.conn, job_id) if each not in done]
+    _end_some(tx, left[:CHUNK], kind, Reason.PARENT_STOPPED, done)
+    tx.detail = {"jobs": len(done)}
+    return None if len(left) > CHUNK else jobs.get(tx.conn, job_id)
+
+
+_PAST = {"stop": "stopped", "kill": "killed"}
+
+
+def _end_some(
+    tx: Tx, ids: list[int], kind: Literal["stop", "kill"], reason: Reason, done: set[int]
+) -> None:
+    by = f"{_PAST[kind]} by {tx.actor.name}"
+    message = f"{by}: {tx.reason}" if tx.reason else by
+    ended = stops.stop_waiting(tx.conn, ids, reason=reason, message=message, now=tx.now)
+    rest = [each for each in ids if each not in set(ended)]
+    asked = stops.request_stop(
+        tx.conn, rest, kind=kind, by=tx.actor.name, why=tx.reason, now=tx.now
+    )
+    for each in asked:
+        events.add(tx.conn, each, tx.now, f"{kind}_asked", tx.reason, tx.actor.name)
+    done.update(ids)
+    for each in ids[:20]:
+        tx.changed("job", each, "stopped")
+    if ended or asked:
+        tx.changed("jobs", "", "stopped")
+
+
+@action("job.retry", Role.OPERATOR, "retry jobs", wakes=True)
+def retry(tx: Tx, job_id: int, *, from_: From = "failed_step") -> Job:
+    """Try a failed or stopped job once more with the same parameters, from the step that failed
+    (steps done before are not repeated) or from the start.
+
+    Raises:
+        NotFound: no such job.
+        WrongState: it is neither failed nor stopped.
+    """
+    tx.target = f"job {job_id}"
+    tx.detail = {"from": from_}
+    job = jobs.get(tx.conn, job_id)
+    position = 0 if from_ == "start" else None
+    if not stops.reopen(tx.conn, job_id, from_position=position):
+        hint = (
+            "Run it again as a new job instead." if job.status.final else "Wait until it has ended."
+        )
+        raise WrongState(
+            f"Job {job_id} is {job.status}; only a failed or stopped one can be retried. {hint}"
+        )
+    events.add(tx.conn, job_id, tx.now, "retried", tx.reason, tx.actor.name)
+    tx.changed("job", job_id, "retried")
+    tx.changed("jobs", "", "retried")
+    return jobs.get(tx.conn, job_id)
+
+
+@action("job.delete", Role.OPERATOR, "delete jobs")
+def delete(tx: Tx, job_id: int) -> None:
+    """Delete an ended job with everything that was recorded of it, its files included.
+
+    Raises:
+        NotFound: no such job.
+        WrongState: it has not ended.
+    """
+    tx.target = f"job {job_id}"
+    job = jobs.get(tx.conn, job_id)
+    if not job.status.final:
+        raise WrongState(f"Job {job_id} is {job.status}; stop it before you delete it.")
+    tx.detail = {"flow": job.flow, "status": job.status}
+    jobs.delete(tx.conn, [job_id])
+    tx.changed("job", job_id, "deleted")
+    tx.changed("jobs", "", "deleted")

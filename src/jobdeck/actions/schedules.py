@@ -1,0 +1,187 @@
+"""What may be asked for of schedules: adding, editing, pausing, running them now."""
+
+from typing import Any
+
+from jobdeck.actions.creation import Origin, Recipes, prepare
+from jobdeck.actions.flows import check_some
+from jobdeck.actions.perform import Tx, action, check_text
+from jobdeck.domain import cron as crons
+from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.records import Job, Schedule
+from jobdeck.domain.roles import Role
+from jobdeck.sdk.transport import EnqueueItem
+from jobdeck.store import flows, jobs, pipelines, schedules
+from jobdeck.store.enqueue import enqueue
+
+ALL = "all"
+"""In the place of a schedule's number: every one."""
+
+INTERVAL_MIN_S = 1.0
+
+
+@action("schedule.add", Role.OPERATOR, "add schedules", wakes=True)
+def add(
+    tx: Tx,
+    flow: str,
+    *,
+    cron: str = "",
+    interval_s: float | None = None,
+    timezone: str = "UTC",
+    params: dict[str, Any] | None = None,
+    vendor_type: str = "",
+    vendor_id: str = "",
+) -> Schedule:
+    """Let a flow run by itself: by a cron expression in a time zone, or every `interval_s`
+    seconds (at least one). `params` are laid over the flow's.
+
+    Raises:
+        NotFound: no such flow.
+        InvalidValue: names the value that does not fit.
+    """
+    _check_times(cron, interval_s, timezone)
+    _check_params(tx, flow, params or {})
+    check_text("vendor_type", vendor_type)
+    check_text("vendor_id", vendor_id)
+    made = schedules.create(
+        tx.conn,
+        flow=flow,
+        now=tx.now,
+        cron=cron,
+        interval_s=interval_s,
+        timezone=timezone,
+        params=params,
+        vendor_type=vendor_type,
+        vendor_id=vendor_id,
+    )
+    tx.target = f"schedule {made.id}"
+    tx.detail = {"flow": flow, "cron": cron, "interval_s": interval_s, "timezone": timezone}
+    tx.changed("schedule", made.id, "added")
+    return made
+
+
+@action("schedule.edit", Role.OPERATOR, "edit schedules", wakes=True)
+def edit(tx: Tx, schedule_id: int, changes: dict[str, Any]) -> Schedule:
+    """Change what is named of flow, cron, interval_s, timezone and params.
+
+    Raises:
+        NotFound: no such schedule or flow.
+        InvalidValue: names the value that does not fit.
+    """
+    tx.target = f"schedule {schedule_id}"
+    before = schedules.get(tx.conn, schedule_id)
+    changes = dict(changes)
+    if changes.get("cron"):
+        changes.setdefault("interval_s", None)
+    elif changes.get("interval_s") is not None:
+        changes.setdefault("cron", "")
+    after = {name: changes.get(name, getattr(before, name)) for name in _TIMES}
+    _check_times(**after)
+    if "params" in changes or "flow" in changes:
+        flow = changes.get("flow", before.flow)
+        _check_params(tx, flow, changes.get("params", before.params))
+    made = schedules.edit(tx.conn, schedule_id, changes, tx.now)
+    tx.detail = {
+        field: {"before": getattr(before, field), "after": getattr(made, field)}
+        for field in changes
+    }
+    tx.changed("schedule", schedule_id, "edited")
+    return made
+
+
+@action("schedule.remove", Role.OPERATOR, "remove schedules")
+def remove(tx: Tx, schedule_id: int) -> None:
+    """Take it away; the jobs that it created remain.
+
+    Raises:
+        NotFound: no such schedule.
+    """
+    old = schedules.get(tx.conn, schedule_id)
+    tx.target = f"schedule {schedule_id}"
+    tx.detail = {"flow": old.flow, "cron": old.cron, "interval_s": old.interval_s}
+    schedules.remove(tx.conn, schedule_id)
+    tx.changed("schedule", schedule_id, "removed")
+
+
+@action("schedule.pause", Role.OPERATOR, "pause schedules", wakes=True)
+def pause(tx: Tx, schedule_id: int | None) -> list[Schedule]:
+    """Let it (None: every one) create no more jobs. One that is paused already stays as it was.
+
+    Raises:
+        NotFound: no such schedule.
+    """
+    return _each(tx, schedule_id, paused=True)
+
+
+@action("schedule.resume", Role.OPERATOR, "resume schedules", wakes=True)
+def resume(tx: Tx, schedule_id: int | None) -> list[Schedule]:
+    """Let it (None: every one) create jobs again, from its next tick on.
+
+    Raises:
+        NotFound: no such schedule.
+    """
+    return _each(tx, schedule_id, paused=False)
+
+
+def _each(tx: Tx, schedule_id: int | None, *, paused: bool) -> list[Schedule]:
+    tx.target = f"schedule {ALL if schedule_id is None else schedule_id}"
+    if schedule_id is None:
+        ids = [schedule.id for schedule in schedules.all(tx.conn)]
+    else:
+        ids = [schedule_id]
+    changed = []
+    for each in ids:
+        if paused:
+            done = schedules.pause(tx.conn, each, by=tx.actor.name, reason=tx.reason, now=tx.now)
+        else:
+            done = schedules.resume(tx.conn, each, tx.now)
+        if done:
+            changed.append(each)
+    for each in changed[:20]:
+        tx.changed("schedule", each, "paused" if paused else "resumed")
+    if len(changed) > 20:
+        tx.changed("schedule", "", "paused" if paused else "resumed")
+    tx.detail = {"changed": changed}
+    known = {schedule.id: schedule for schedule in schedules.all(tx.conn)}
+    return [known[each] for each in ids]
+
+
+@action("schedule.run", Role.OPERATOR, "run schedules", wakes=True)
+def run(tx: Tx, schedule_id: int) -> Job:
+    """Create the job that its next tick would create, now; its ticks stay as they are.
+
+    Raises:
+        NotFound: no such schedule.
+        WrongState: the pipeline is not published.
+        InvalidValue: its parameters no longer fit.
+    """
+    tx.target = f"schedule {schedule_id}"
+    schedule = schedules.get(tx.conn, schedule_id)
+    item = EnqueueItem(flow=schedule.flow, params=schedule.params)
+    origin = Origin(source="schedule", created_by=tx.actor.name, schedule_id=schedule.id)
+    new = prepare(tx.conn, [item], origin, Recipes())
+    (job_id,) = enqueue(tx.conn, new, tx.now)
+    tx.detail = {"job": job_id}
+    tx.changed("job", job_id, "created")
+    tx.changed("schedule", schedule_id, "run")
+    return jobs.get(tx.conn, job_id)
+
+
+_TIMES = ("cron", "interval_s", "timezone")
+
+
+def _check_times(cron: str, interval_s: float | None, timezone: str) -> None:
+    check_text("cron", cron)
+    crons.zone(timezone)
+    if cron and interval_s is not None:
+        raise InvalidValue("interval_s", "give a cron expression or an interval, not both")
+    if cron:
+        crons.check(cron, timezone)
+    elif interval_s is None:
+        raise InvalidValue("cron", "is required, or interval_s instead of it")
+    elif not INTERVAL_MIN_S <= interval_s < float("inf"):
+        raise InvalidValue("interval_s", f"{interval_s:g} is not at least {INTERVAL_MIN_S:g} s")
+
+
+def _check_params(tx: Tx, flow: str, params: dict[str, Any]) -> None:
+    pipeline = pipelines.get(tx.conn, flows.get(tx.conn, flow).pipeline)
+    check_some(params, pipeline.manifest)

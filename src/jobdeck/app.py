@@ -1,0 +1,71 @@
+"""The one place where the web application is wired together: API, pages, streams, headers."""
+
+import importlib.util
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.types import ControllerRouterHandler
+
+from jobdeck.api.routes import api_router
+from jobdeck.client.settings import Settings
+from jobdeck.domain.errors import StartFailed
+from jobdeck.http import headers, problems, server
+from jobdeck.http.auth import check_roles
+from jobdeck.http.state import Deck
+
+
+def create_app(decks: Sequence[Deck] | Deck) -> Litestar:
+    """The application that serves these decks, each under its base path.
+
+    Raises:
+        StartFailed: two decks have the same base path, or a route declares no role.
+    """
+    decks = [decks] if isinstance(decks, Deck) else list(decks)
+    paths = [deck.base_path for deck in decks]
+    if len(set(paths)) < len(paths):
+        raise StartFailed(f"Two stores are mounted under the same path: {', '.join(paths)}")
+
+    @asynccontextmanager
+    async def streams(_: Litestar) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            for deck in decks:
+                await deck.close()
+
+    app = Litestar(
+        route_handlers=[router for deck in decks for router in _routers(deck)],
+        lifespan=[streams],
+        before_send=[headers.secure],
+        exception_handlers={Exception: _answer_unrouted},
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    check_roles(app)
+    return app
+
+
+def _routers(deck: Deck) -> list[ControllerRouterHandler]:
+    found: list[ControllerRouterHandler] = [api_router(deck)]
+    if importlib.util.find_spec("jobdeck.web.routes"):
+        from jobdeck.web.routes import web_router
+
+        found.append(web_router(deck))
+    return found
+
+
+def _answer_unrouted(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    return problems.answer(request, error)
+
+
+def serve(decks: Sequence[Deck], settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        StartFailed: it cannot listen there.
+    """
+    listener = server.listen(settings)
+    server.Server(create_app(decks), decks).run(sockets=[listener])

@@ -1,0 +1,1 @@
+"""From Python and the command line to a store or a server: settings, transports, Client."""

@@ -1,0 +1,131 @@
+"""The bodies of calls to a server. A field that is not given is left as it is, or its default."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from jobdeck.domain.retry import RetryPolicy
+
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\w[\w.-]*$")]
+Text = Annotated[str, Meta(max_length=2000)]
+Priority = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Seconds = Annotated[float, Meta(gt=0, le=10 * 365 * 86400)]
+
+
+class Body(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all of them."""
+
+
+class NewJob(Body):
+    """A job to create; null: as the flow says. `run_at` in the future makes it scheduled."""
+
+    params: dict[str, Any] = {}
+    context: Text | None = None
+    priority: Priority | None = None
+    run_at: datetime | None = None
+    unique_key: Text | None = None
+    reason: Text = ""
+
+
+class RetryRule(Body):
+    """How often a failed attempt is tried again: the n-th time after `backoff_s` * 2**(n-1)
+    seconds, at most `max_s`, of which the part `jitter` is drawn at random."""
+
+    retries: Annotated[int, Meta(ge=0, le=1000)] = 0
+    backoff_s: Annotated[float, Meta(ge=0, le=30 * 86400)] = 15.0
+    max_s: Annotated[float, Meta(ge=0, le=30 * 86400)] = 3600.0
+    jitter: Annotated[float, Meta(ge=0, le=1)] = 0.2
+
+    @classmethod
+    def of(cls, policy: RetryPolicy) -> "RetryRule":
+        """The rule of that policy."""
+        return cls(
+            retries=policy.retries,
+            backoff_s=policy.backoff_s,
+            max_s=policy.max_s,
+            jitter=policy.jitter,
+        )
+
+    def policy(self) -> RetryPolicy:
+        """The policy of this rule."""
+        return RetryPolicy(self.retries, self.backoff_s, self.max_s, self.jitter)
+
+
+class Why(Body):
+    """The reason, for the audit."""
+
+    reason: Text = ""
+
+
+class Retry(Body, rename={"from_": "from"}):
+    """Where to begin: at the step that failed, or at the start."""
+
+    from_: Literal["failed_step", "start"] = "failed_step"
+    reason: Text = ""
+
+
+class RunAgain(Body):
+    """A new job like the old one, with these parameters changed."""
+
+    params: dict[str, Any] = {}
+    reason: Text = ""
+
+
+class NewFlow(Body):
+    """A flow to create; what is not given is as the pipeline says."""
+
+    name: Name
+    pipeline: Name
+    queue: Name | None = None
+    priority: Priority | None = None
+    params: dict[str, Any] = {}
+    context: Text = ""
+    retry: RetryRule | None = None
+    timeout_s: Seconds | None = None
+    reason: Text = ""
+
+
+class FlowChanges(Body):
+    """What to change of a flow."""
+
+    queue: Name | UnsetType = UNSET
+    priority: Priority | UnsetType = UNSET
+    params: dict[str, Any] | UnsetType = UNSET
+    context: Text | UnsetType = UNSET
+    retry: RetryRule | UnsetType | None = UNSET
+    timeout_s: Seconds | UnsetType | None = UNSET
+    reason: Text = ""
+
+
+class NewSchedule(Body):
+    """A schedule to create: by `cron` in `timezone`, or every `interval_s`."""
+
+    flow: Name
+    cron: Text = ""
+    interval_s: Seconds | None = None
+    timezone: Text = "UTC"
+    params: dict[str, Any] = {}
+    vendor_type: Text = ""
+    vendor_id: Text = ""
+    reason: Text = ""
+
+
+class ScheduleChanges(Body):
+    """What to change of a schedule."""
+
+    cron: Text | UnsetType = UNSET
+    interval_s: Seconds | UnsetType | None = UNSET
+    timezone: Text | UnsetType = UNSET
+    params: dict[str, Any] | UnsetType = UNSET
+    vendor_type: Text | UnsetType = UNSET
+    vendor_id: Text | UnsetType = UNSET
+    reason: Text = ""
+
+
+class Run(Body, rename="camel"):
+    """Decisyon's body: a named context, and parameters over it."""
+
+    job_context: Text = ""
+    job_params: dict[str, Any] = {}

@@ -1,0 +1,379 @@
+"""The JSON that a server speaks: each record of the domain, and back again.
+
+Times are ISO 8601 in UTC, durations seconds. What is not known is null, never left out.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from jobdeck.domain import clock, records
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.records import Counts
+from jobdeck.domain.retry import RetryPolicy
+from jobdeck.domain.states import Reason, Status
+
+
+def when(at: Micros | None) -> datetime | None:
+    """The time as JSON has it."""
+    return None if at is None else clock.to_datetime(at)
+
+
+def micros(at: datetime | None, field: str = "time") -> Micros | None:
+    """The time as the domain has it; one without a zone is UTC.
+
+    Raises:
+        InvalidValue: it is not within what a store can keep.
+    """
+    return None if at is None else clock.from_iso(at.isoformat(), field)
+
+
+class Shape(Struct):
+    """Base of all of them: made of a record's fields of the same names."""
+
+    RECORD: ClassVar[Any] = None
+
+    @classmethod
+    def of(cls, record: Any, **more: Any) -> Self:
+        """The shape of that record, with fields of its own that the record lacks."""
+        values = {name: read(getattr(record, name)) for name, read, _ in _plan(cls)}
+        return cls(**values, **more)
+
+    def record(self) -> Any:
+        """The record of this shape."""
+        plan = _plan(type(self))
+        return self.RECORD(**{name: back(getattr(self, name)) for name, _, back in plan})
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _shape_of(shape: type[Shape]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else shape.of(value)
+
+
+def _record_of(value: Shape | None) -> Any:
+    return None if value is None else value.record()
+
+
+@cache
+def _plan(shape: type[Shape]) -> list[tuple[str, Callable[[Any], Any], Callable[[Any], Any]]]:
+    """For each field that the record has, too: its name, and how it is converted both ways."""
+    known = {field.name for field in msgspec.structs.fields(shape.RECORD)}
+    plan: list[tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = []
+    for name, hint in get_type_hints(shape).items():
+        if name not in known:
+            continue
+        kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        kind = next(k for k in kinds if k is not NoneType)
+        if kind is datetime:
+            plan.append((name, when, micros))
+        elif isinstance(kind, type) and issubclass(kind, Shape):
+            plan.append((name, _shape_of(kind), _record_of))
+        else:
+            plan.append((name, _same, _same))
+    return plan
+
+
+class Error(Shape):
+    """Why an attempt failed; `hint` is what to try, `link` where to read more."""
+
+    RECORD = records.JobError
+
+    type: str
+    message: str
+    step: str
+    traceback: str
+    hint: str
+    link: str
+
+
+class Progress(Shape):
+    """How far a running job is; `total` is null where the end is not known."""
+
+    RECORD = records.Progress
+
+    done: int
+    total: int | None
+    note: str
+
+
+class Job(Shape):
+    """One execution of a flow. `stopping` is stop or kill while that was asked for and the job
+    still runs; `waits_for` counts children not yet ended; `duration_s` grows while it runs."""
+
+    RECORD = records.Job
+
+    id: int
+    pipeline: str
+    flow: str
+    queue: str
+    status: Status
+    reason: Reason | None
+    message: str
+    priority: int
+    attempt: int
+    losses: int
+    created_at: datetime
+    run_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_s: float | None
+    params: Any
+    context: str
+    result: Any
+    error: Error | None
+    progress: Progress | None
+    checked_in_at: datetime | None
+    stopping: str
+    waits_for: int
+    parent: int | None
+    retry_of: int | None
+    schedule: int | None
+    source: str
+    created_by: str
+    version: int | None
+    pool: int | None
+    worker: int | None
+    cpu_s: float | None
+    max_rss_kb: int | None
+
+    @classmethod
+    def at(cls, job: records.Job, now: Micros) -> "Job":
+        """The shape of that job, with its duration until `now` while it runs."""
+        return cls.of(job, duration_s=job.duration_s(now))
+
+
+class Jobs(Struct, frozen=True):
+    """One page of jobs; `next` is the cursor of the following page, null at the end, and
+    `searched_to` how far back a search has looked so far."""
+
+    items: list[Job]
+    next: str | None
+    searched_to: datetime | None
+
+
+class Result(Struct, frozen=True):
+    """How a job ended: its result if it completed, its error if it failed."""
+
+    status: Status
+    result: Any
+    error: Error | None
+
+
+class Attempt(Shape):
+    """One try at a job; `status` retrying or pending tells that another one followed."""
+
+    RECORD = records.Attempt
+
+    attempt: int
+    status: Status
+    reason: Reason | None
+    message: str
+    error: Error | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    pool: int | None
+    worker: int | None
+    cpu_s: float | None
+    max_rss_kb: int | None
+
+
+class Step(Shape):
+    """One stage of a job in its latest attempt."""
+
+    RECORD = records.Step
+
+    position: int
+    name: str
+    status: Status
+    attempt: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    counts: Counts
+    result: Any
+    error: Error | None
+
+
+class LogLine(Shape):
+    """One line that a job logged or printed; `id` rises, to read on from."""
+
+    RECORD = records.LogLine
+
+    id: int
+    at: datetime
+    attempt: int
+    level: str
+    stream: str
+    step: str
+    message: str
+    fields: Any
+
+
+class Call(Shape):
+    """One HTTP call that a job made; `status` is null if it got no answer."""
+
+    RECORD = records.ApiCall
+
+    id: int
+    at: datetime
+    attempt: int
+    step: str
+    method: str
+    url: str
+    status: int | None
+    duration_s: float
+    request: str
+    response: str
+    error: str
+
+
+class File(Shape):
+    """A file that a job kept."""
+
+    RECORD = records.JobFile
+
+    name: str
+    size: int
+    created_at: datetime
+    step: str
+
+
+class Event(Shape):
+    """Something that happened to a job."""
+
+    RECORD = records.Event
+
+    id: int
+    at: datetime
+    kind: str
+    message: str
+    actor: str
+    attempt: int | None
+
+
+class Pipeline(Shape):
+    """A pipeline; `published_version` is null if it is not published. The manifest is that of
+    the current version."""
+
+    RECORD = records.Pipeline
+
+    id: int
+    name: str
+    current_version: int
+    published_version: int | None
+    manifest: PipelineManifest
+    created_at: datetime
+    updated_at: datetime
+
+
+class Flow(Shape):
+    """A configured instance of a pipeline; `retry` and `timeout_s` null: as the pipeline says."""
+
+    RECORD = records.Flow
+
+    id: int
+    name: str
+    pipeline: str
+    queue: str
+    priority: int
+    params: dict[str, Any]
+    context: str
+    retry: RetryPolicy | None
+    timeout_s: float | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Queue(Shape):
+    """Where jobs wait, with how many; `latency_s` is how long the next one has waited."""
+
+    RECORD = records.Queue
+
+    id: int
+    name: str
+    builtin: bool
+    paused_at: datetime | None
+    paused_by: str
+    paused_reason: str
+    pending: int
+    running: int
+    scheduled: int
+    retrying: int
+    latency_s: float
+
+
+class Schedule(Shape):
+    """What creates jobs of a flow: by `cron` in `timezone`, or every `interval_s`."""
+
+    RECORD = records.Schedule
+
+    id: int
+    flow: str
+    cron: str
+    interval_s: float | None
+    timezone: str
+    params: dict[str, Any]
+    vendor_type: str
+    vendor_id: str
+    paused_at: datetime | None
+    paused_by: str
+    paused_reason: str
+    next_at: datetime | None
+    last_at: datetime | None
+    last_job: int | None
+    last_status: Status | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Pool(Shape):
+    """A supervisor process with its workers; `state` is running, draining or lost."""
+
+    RECORD = records.Pool
+
+    id: int
+    host: str
+    pid: int
+    started_at: datetime
+    heartbeat_at: datetime
+    concurrency: int
+    state: str
+    queues: list[str]
+    busy: int
+    rss_kb: int | None
+
+
+class Worker(Shape):
+    """A process that runs jobs; what is about a job is null or empty while it is idle."""
+
+    RECORD = records.Worker
+
+    id: int
+    pool: int
+    pid: int
+    started_at: datetime
+    job: int | None
+    job_name: str
+    job_started_at: datetime | None
+    checked_in_at: datetime | None
+    progress: Progress | None
+
+
+class Change(Shape):
+    """A hint that something changed: what the event stream tells."""
+
+    RECORD = records.Change
+
+    id: int
+    at: datetime
+    topic: str
+    ref: str
+    kind: str

@@ -1,0 +1,28 @@
+"""The names that people give to flows, pipelines and queues."""
+
+import re
+
+from jobdeck.domain.errors import InvalidValue
+
+NAME = r"^\w[\w.-]{0,99}$"
+"""1 to 100 letters, digits, '_', '-' and '.': what fits into an address and a file name."""
+
+RESERVED = frozenset({"all"})
+"""Stands for every one of them."""
+
+_NAME = re.compile(NAME)
+
+
+def check_name(text: str, field: str) -> str:
+    """The name, if it is one.
+
+    Raises:
+        InvalidValue: it is not; the error names `field`.
+    """
+    if not _NAME.fullmatch(text):
+        raise InvalidValue(
+            field, f"{text!r} will not do; use 1 to 100 letters, digits, '_', '-' and '.'"
+        )
+    if text.lower() in RESERVED:
+        raise InvalidValue(field, f"{text!r} stands for every one of them; take another name")
+    return text
