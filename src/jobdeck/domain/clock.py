@@ -88,9 +88,9 @@ def _duration_text(text: str) -> float | None:
 
 def format_duration(seconds: float) -> str:
     """A duration for people: `120 ms`, `3.4 s`, `2 min 05 s`, `1 h 02 min 03 s`, `3 d 04 h`."""
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{round(max(seconds, 0) * 1000)} ms"
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     minutes, second = divmod(whole, 60)
