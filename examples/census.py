@@ -55,10 +55,9 @@ census = Pipeline("census", queue="census", every="30m")
 @census.step
 def fan_out(ctx: Context) -> int:
     """Make a child job for each package."""
-    names = sorted({package.name for package in distributions()}, key=str.lower)
     # The children run once this step is done, and the next step begins when the last of them
     # has ended. If this step is tried again, no child is made twice.
-    return ctx.map(count_package, [{"package": name} for name in names])
+    return ctx.map(count_package, [{"package": name} for name in names()])
 
 
 @census.step
@@ -86,6 +85,11 @@ def sum_up(ctx: Context, packages: int) -> dict[str, Any]:
         "largest": [row["package"] for row in rows[:5]],
         "licences": dict(licences.most_common(8)),
     }
+
+
+def names() -> list[str]:
+    """The installed packages, always in the same order."""
+    return sorted({package.name for package in distributions()}, key=str.lower)
 
 
 def licence(metadata: PackageMetadata) -> str:

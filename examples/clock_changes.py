@@ -17,7 +17,7 @@ from jobdeck import Context, NoItems, job
 @job(queue="probes", every="10m")
 def clock_changes(ctx: Context, days: int = 1) -> list[dict[str, str]]:
     """List the time zones whose distance from UTC changes within so many days."""
-    start = datetime.now(UTC)
+    start = now()
     end = start + timedelta(days=days)
     changes = []
     for zone, countries in zones():
@@ -32,6 +32,11 @@ def clock_changes(ctx: Context, days: int = 1) -> list[dict[str, str]]:
     if not changes:
         raise NoItems(f"no clocks change before {end:%Y-%m-%d %H:%M} UTC")
     return changes
+
+
+def now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)
 
 
 def _minutes(after: timedelta | None, before: timedelta | None) -> str:
