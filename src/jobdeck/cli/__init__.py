@@ -1,0 +1,1 @@
+"""The command `jobdeck`: a file per noun. Importing a file is cheap; its work imports the rest."""

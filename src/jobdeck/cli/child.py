@@ -1,0 +1,188 @@
+"""`python -m jobdeck.cli.child ROLE PARENT`: one of the processes that a supervisor keeps alive.
+
+It imports what its role needs, and begins when its configuration arrives on standard input.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from jobdeck.client.settings import Settings
+from jobdeck.domain.errors import JobdeckError
+from jobdeck.worker import guard
+
+if TYPE_CHECKING:
+    from jobdeck.store.database import Store
+
+CREDENTIALS = ("JOBDECK_STORE", "JOBDECK_URL", "JOBDECK_TOKEN")
+
+
+class ChildConfig(Struct, frozen=True, kw_only=True):
+    """What a child is told. `listener` is the descriptor of the socket that the web server
+    accepts from, `start_token` signs in as administrator, `files` are those to watch."""
+
+    settings: Settings
+    target: str = ""
+    workers: int = 0
+    listener: int = -1
+    start_token: str = ""
+    files: list[str] = []
+
+
+def argv(role: str) -> list[str]:
+    """The command line of a child. -P: nothing in the working directory may pass for a module
+    of Python's own."""
+    return [sys.executable, "-P", "-m", "jobdeck.cli.child", role, str(os.getpid())]
+
+
+def open_store(settings: Settings) -> "Store":
+    """The store that the settings name, not touched yet.
+
+    Raises:
+        InvalidValue: it is not the address of one.
+    """
+    from pathlib import Path
+
+    from jobdeck.store.database import Store
+
+    files = Path(settings.files) if settings.files else None
+    return Store(settings.store, durable=settings.durable, files=files)
+
+
+def _web() -> Callable[[ChildConfig], None]:
+    from jobdeck.app import create_app
+    from jobdeck.http.server import Server
+    from jobdeck.http.state import Deck
+
+    def run(config: ChildConfig) -> None:
+        deck = Deck(open_store(config.settings), config.settings)
+        deck.start_token = config.start_token
+        listener = socket.socket(fileno=config.listener)
+        Server(create_app(deck), [deck]).run(sockets=[listener])
+
+    return run
+
+
+def _maintenance() -> Callable[[ChildConfig], None]:
+    from jobdeck.engine.maintenance import Maintenance
+
+    def run(config: ChildConfig) -> None:
+        maintenance = Maintenance(open_store(config.settings))
+        signal.signal(signal.SIGTERM, maintenance.stop)
+        signal.signal(signal.SIGINT, maintenance.stop)
+        maintenance.run()
+
+    return run
+
+
+def _pool() -> Callable[[ChildConfig], None]:
+    from jobdeck.engine.pool import Pool, PoolOptions
+
+    def run(config: ChildConfig) -> None:
+        settings = config.settings
+        # Workers inherit the environment, and are not to hold what opens the store.
+        for name in CREDENTIALS:
+            os.environ.pop(name, None)
+        options = PoolOptions(
+            target=config.target,
+            workers=config.workers,
+            queues=frozenset(settings.queues),
+            grace_s=settings.grace_s,
+        )
+        Pool(open_store(settings), options).run()
+
+    return run
+
+
+def _watch() -> Callable[[ChildConfig], None]:
+    from jobdeck.cli.watch import Watch
+
+    return lambda config: Watch(config, parent=int(sys.argv[2])).run()
+
+
+def _prepare() -> Callable[[ChildConfig], None]:
+    from jobdeck.cli.prepare import serve_preparation
+
+    return serve_preparation
+
+
+ROLES: dict[str, Callable[[], Callable[[ChildConfig], None]]] = {
+    "web": _web,
+    "maintenance": _maintenance,
+    "pool": _pool,
+    "watch": _watch,
+    "prepare": _prepare,
+}
+
+
+def read_line() -> bytes:
+    """The next line of standard input; empty at its end. Nothing after it is read yet."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            return b""
+        line += byte
+    return bytes(line)
+
+
+def _follow(parent: int) -> None:
+    """End when the parent does, even if it is killed."""
+    guard.die_with_parent()
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _follow_by_pipe() -> None:
+    """The same where the system sends no signal: its end closes standard input."""
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        guard.die()
+
+    if not sys.platform.startswith("linux"):
+        threading.Thread(target=wait, daemon=True, name="lifeline").start()
+
+
+def main(role: str, parent: int) -> int:
+    """Be that child until told to end; returns the exit code."""
+    _follow(parent)
+    # A terminal's Ctrl-C is the supervisor's to hear.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    run = ROLES[role]()
+    line = read_line()
+    if not line:
+        return 0
+    config = msgspec.json.decode(line, type=ChildConfig)
+    if role != "prepare":
+        _follow_by_pipe()
+    from jobdeck.cli import logs
+
+    logs.configure(config.settings, role)
+    try:
+        run(config)
+    except JobdeckError as error:
+        _say_why(role, error)
+        return error.exit_code
+    return 0
+
+
+def _say_why(role: str, error: JobdeckError) -> None:
+    import structlog
+
+    log: Any = structlog.get_logger()
+    log.error(f"{role} cannot go on", error=str(error))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], int(sys.argv[2])))

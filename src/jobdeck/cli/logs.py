@@ -1,0 +1,56 @@
+"""Jobdeck's own log: readable on a terminal, JSON elsewhere, always on standard error."""
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobdeck.client.settings import Settings
+
+
+def configure(settings: "Settings", process: str = "") -> None:
+    """Set the log up for this process, for what uses Python's logging too."""
+    import structlog
+
+    level = getattr(logging, settings.log_level.upper())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper("iso", utc=True),
+    ]
+    if process:
+        shared.append(_naming(process))
+    if settings.log_json or not sys.stderr.isatty():
+        last: list[Any] = [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    else:
+        shared[2] = structlog.processors.TimeStamper("%H:%M:%S", utc=False)
+        plain = structlog.dev.plain_traceback
+        last = [structlog.dev.ConsoleRenderer(exception_formatter=plain, pad_event_to=0)]
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    # What others log at info is of no use to those who run jobs.
+    root.setLevel(max(level, logging.WARNING))
+
+
+def _naming(process: str) -> Any:
+    def name(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+        event.setdefault("process", process)
+        return event
+
+    return name
