@@ -3,13 +3,15 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jobdeck.domain.records import JobError
 
 _encoder = msgspec.json.Encoder()
 _error = msgspec.json.Decoder(JobError)
+
+AnyRow = Row[*tuple[Any, ...]]
 
 NUMBER_MAX = 2**63 - 1
 

@@ -69,10 +69,11 @@ class PostgresListener:
     def __init__(self, engine: Engine) -> None:
         raw = engine.raw_connection()
         raw.detach()
-        self._connection: Any = raw.driver_connection
-        self._connection.rollback()
-        self._connection.autocommit = True
-        self._connection.execute("LISTEN jobdeck_wake")
+        connection: Any = raw.driver_connection
+        connection.rollback()
+        connection.autocommit = True
+        connection.execute("LISTEN jobdeck_wake")
+        self._connection = connection
 
     def fileno(self) -> int:
         """The descriptor to wait on."""

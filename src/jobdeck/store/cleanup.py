@@ -1,0 +1,74 @@
+"""Deleting ended jobs with all that belongs to them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, select
+
+from jobdeck.domain.states import Code
+from jobdeck.store import counters
+from jobdeck.store.tables import (
+    api_calls,
+    attempts,
+    children,
+    events,
+    files,
+    jobs,
+    logs,
+    parents,
+    steps,
+    unsuccessful,
+)
+
+CHUNK = 500
+"""Jobs to delete in one transaction, so that writers need not wait long."""
+
+_BELONGING = (steps, logs, api_calls, events, attempts, unsuccessful, parents)
+
+
+class Deleted(NamedTuple):
+    """The numbers of the jobs that are gone, and the paths of their files, relative to the
+    store's folder of files: remove those once the transaction is committed."""
+
+    job_ids: list[int]
+    paths: list[str]
+
+
+def delete_jobs(conn: Connection, job_ids: Sequence[int]) -> Deleted:
+    """Delete those of the jobs that have ended, but none whose parent has not: it may still
+    ask for their results. At most `CHUNK` at once, please."""
+    rows = conn.execute(
+        select(jobs.c.id, jobs.c.status, jobs.c.queue_id, jobs.c.flow_id, jobs.c.parent_id)
+        .where(jobs.c.id.in_(list(job_ids)), jobs.c.status != int(Code.OPEN))
+        .order_by(jobs.c.id)
+        .with_for_update()
+    ).fetchall()
+    parent_ids = {row.parent_id for row in rows if row.parent_id is not None}
+    needed = _open(conn, parent_ids)
+    gone = [row for row in rows if row.parent_id not in needed]
+    ids = [row.id for row in gone]
+    if not ids:
+        return Deleted([], [])
+    statement = delete(files).where(files.c.job_id.in_(ids)).returning(files.c.path)
+    paths = list(conn.execute(statement).scalars())
+    for table in _BELONGING:
+        conn.execute(delete(table).where(table.c.job_id.in_(ids)))
+    conn.execute(delete(children).where(children.c.parent_id.in_(ids)))
+    if parent_ids:
+        conn.execute(
+            delete(children).where(children.c.parent_id.in_(parent_ids), children.c.job_id.in_(ids))
+        )
+    conn.execute(delete(jobs).where(jobs.c.id.in_(ids)))
+    deltas: Counter[counters.Key] = Counter()
+    for row in gone:
+        deltas[row.status, row.queue_id, row.flow_id] -= 1
+    counters.change(conn, deltas)
+    return Deleted(ids, paths)
+
+
+def _open(conn: Connection, job_ids: set[int]) -> set[int]:
+    if not job_ids:
+        return set()
+    query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.status == int(Code.OPEN))
+    return set(conn.execute(query).scalars())

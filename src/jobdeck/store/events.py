@@ -1,0 +1,84 @@
+"""What happened to a job, in order."""
+
+from sqlalchemy import Connection, insert, select
+
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.records import Attempt, Event, Job
+from jobdeck.domain.states import Status
+from jobdeck.store import attempts
+from jobdeck.store.tables import events
+from jobdeck.store.values import clean
+
+
+def add(
+    conn: Connection,
+    job_id: int,
+    at: Micros,
+    kind: str,
+    message: str = "",
+    actor: str = "",
+    attempt: int | None = None,
+) -> None:
+    """Note something that the job's states and attempts alone do not tell."""
+    conn.execute(
+        insert(events).values(
+            job_id=job_id,
+            at=at,
+            kind=kind,
+            message=clean(message),
+            actor=clean(actor),
+            attempt=attempt,
+        )
+    )
+
+
+def of_job(conn: Connection, job: Job) -> list[Event]:
+    """The job's timeline: created, each attempt's start and end, and what was noted between.
+
+    What follows from the job itself has the number 0.
+    """
+    created = f"by {job.created_by}" if job.created_by else ""
+    found = [Event(id=0, at=job.created_at, kind="created", message=created)]
+    for attempt in attempts.of_job(conn, job):
+        found += _of_attempt(attempt)
+    if job.finished_at is not None and job.started_at is None:
+        found.append(_ended(job.finished_at, job.status, job.reason, job.message, None))
+    query = select(events).where(events.c.job_id == job.id).order_by(events.c.id)
+    found += [
+        Event(
+            id=row.id,
+            at=row.at,
+            kind=row.kind,
+            message=row.message,
+            actor=row.actor,
+            attempt=row.attempt,
+        )
+        for row in conn.execute(query)
+    ]
+    return sorted(found, key=lambda event: (event.at, event.kind != "created"))
+
+
+def _of_attempt(attempt: Attempt) -> list[Event]:
+    found = []
+    if attempt.started_at is not None:
+        found.append(Event(id=0, at=attempt.started_at, kind="started", attempt=attempt.attempt))
+    if attempt.finished_at is not None:
+        found.append(
+            _ended(
+                attempt.finished_at,
+                attempt.status,
+                attempt.reason,
+                attempt.error.message if attempt.error else attempt.message,
+                attempt.attempt,
+            )
+        )
+    return found
+
+
+def _ended(
+    at: Micros, status: Status, reason: str | None, message: str, attempt: int | None
+) -> Event:
+    # An attempt that ended with the job pending again was lost.
+    kind = "lost" if status == Status.PENDING else status.value
+    text = ": ".join(part for part in (reason or "", message) if part)
+    return Event(id=0, at=at, kind=kind, message=text, attempt=attempt)
