@@ -158,6 +158,8 @@ class Pipeline:
 class Job(Pipeline, Generic[P, R]):
     """A pipeline of one step. Called, it is the plain function, without any job."""
 
+    __name__: str
+
     def __init__(
         self, function: Callable[P, R], given: JobSettings, scope: dict[str, Any]
     ) -> None:

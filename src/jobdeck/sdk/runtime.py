@@ -77,11 +77,15 @@ class Runtime(Protocol):
     """The way out of a running job. Each method takes the job, so that what outlives a job,
     such as a thread, cannot speak for the next one."""
 
-    files_dir: Path
     http_transport: Any
     """For `ctx.http`: an httpx transport, or None for the network."""
     step: str
     """The name of the step that runs, for lines that are printed."""
+
+    @property
+    def files_dir(self) -> Path:
+        """The store's folder of files."""
+        ...
 
     def log(self, job: JobView, level: str, message: str, fields: bytes | None) -> None:
         """Keep one line; `fields` is a JSON object."""

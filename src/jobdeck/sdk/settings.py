@@ -179,7 +179,12 @@ def check_hints(hints: Hints) -> Hints:
                 raise InvalidValue("hints", f"{key!r} is not a pattern: {error}") from None
         elif not isinstance(key, re.Pattern) and not _is_error_class(key):
             raise InvalidValue("hints", f"{key!r} is neither an error class nor a pattern")
-        parts: tuple[object, ...] = (hint,) if isinstance(hint, str) else hint
-        if not (1 <= len(parts) <= 2 and all(isinstance(part, str) for part in parts)):
+        if not _is_hint(hint):
             raise InvalidValue("hints", f"{hint!r} is neither a text nor a pair of text and link")
     return hints
+
+
+def _is_hint(value: object) -> bool:
+    if isinstance(value, tuple) and len(value) == 2:
+        return isinstance(value[0], str) and isinstance(value[1], str)
+    return isinstance(value, str)

@@ -42,7 +42,7 @@ class SocketRuntime:
     http_transport: Any = None
 
     def __init__(self, files_dir: Path, outbox: Outbox, coroutines: Coroutines) -> None:
-        self.files_dir = files_dir
+        self._files_dir = files_dir
         self.step = ""
         self.current: JobSpec | None = None
         self.said = False
@@ -58,6 +58,11 @@ class SocketRuntime:
         self._check_in: tuple[int, int | None, str] | None = None
         self._snapshot: Callable[[], StepState] | None = None
         os.register_at_fork(after_in_child=self._after_fork)
+
+    @property
+    def files_dir(self) -> Path:
+        """As `Runtime.files_dir`."""
+        return self._files_dir
 
     def _after_fork(self) -> None:
         self.forked = True
