@@ -87,7 +87,7 @@ def all(conn: Connection) -> list[Pool]:  # noqa: A001
         .where(running.c.pool_id.is_not(None), running.c.begun_at.is_not(None))
         .group_by(running.c.pool_id)
     )
-    busy: dict[int | None, int] = dict(conn.execute(query).tuples())
+    busy: dict[int | None, int] = {row[0]: row[1] for row in conn.execute(query)}
     rows = conn.execute(select(pools).order_by(pools.c.id))
     return [_pool(row, busy.get(row.id, 0)) for row in rows]
 

@@ -47,7 +47,7 @@ def ensure(conn: Connection, name: str, *, builtin: bool = False) -> int:
 
 def ids(conn: Connection) -> dict[str, int]:
     """The number of every queue by its name."""
-    return dict(conn.execute(select(queues.c.name, queues.c.id)).tuples())
+    return {row.name: row.id for row in conn.execute(select(queues.c.name, queues.c.id))}
 
 
 def paused(conn: Connection) -> set[int]:
