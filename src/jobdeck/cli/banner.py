@@ -20,22 +20,27 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def show(*, store: str, runs: str, link: str = "", reload: bool = False) -> None:
+def show(
+    *, store: str, link: str = "", runs: str = "", queues: str = "", reload: bool = False
+) -> None:
     """Print where it is, what it does and how it ends. A link is never broken into lines."""
     from rich.console import Console
     from rich.text import Text
 
     import jobdeck
 
-    rows = [("Open", link), ("Store", store)]
-    rows.append(("Runs", runs or "no pipelines; name a file or module of yours: jobdeck up FILE"))
-    if reload:
-        rows.append(("Reload", "whenever its files change"))
-    rows.append(("Stop", "Ctrl-C"))
+    rows = {
+        "Open": link,
+        "Store": store,
+        "Runs": runs,
+        "Queues": queues,
+        "Reload": "whenever its files change" if reload else "",
+        "Stop": "Ctrl-C",
+    }
     console = Console(highlight=False, soft_wrap=True)
     text = Text("\n")
     text.append(f"  Jobdeck {jobdeck.__version__}\n\n", style="bold")
-    for name, value in rows:
+    for name, value in rows.items():
         if value:
             text.append(f"  {name:<8}", style="dim")
             style = f"bold cyan link {value}" if value.startswith("http") else ""

@@ -4,6 +4,7 @@ It imports what its role needs, and begins when its configuration arrives on sta
 """
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
+from jobdeck.cli import logs
 from jobdeck.client.settings import Settings
 from jobdeck.domain.errors import JobdeckError
 from jobdeck.worker import guard
@@ -27,7 +29,8 @@ CREDENTIALS = ("JOBDECK_STORE", "JOBDECK_URL", "JOBDECK_TOKEN")
 
 class ChildConfig(Struct, frozen=True, kw_only=True):
     """What a child is told. `listener` is the descriptor of the socket that the web server
-    accepts from, `start_token` signs in as administrator, `files` are those to watch."""
+    accepts from, `start_token` signs in as administrator, `files` are those to watch. With the
+    descriptor `answers`, the child first prepares the store; see `prepare`."""
 
     settings: Settings
     target: str = ""
@@ -35,6 +38,7 @@ class ChildConfig(Struct, frozen=True, kw_only=True):
     listener: int = -1
     start_token: str = ""
     files: list[str] = []
+    answers: int = -1
 
 
 def argv(role: str) -> list[str]:
@@ -72,9 +76,12 @@ def _web() -> Callable[[ChildConfig], None]:
 
 
 def _maintenance() -> Callable[[ChildConfig], None]:
+    from jobdeck.cli.prepare import serve_preparation
     from jobdeck.engine.maintenance import Maintenance
 
     def run(config: ChildConfig) -> None:
+        if config.answers >= 0 and not serve_preparation(config):
+            return
         maintenance = Maintenance(open_store(config.settings))
         signal.signal(signal.SIGTERM, maintenance.stop)
         signal.signal(signal.SIGINT, maintenance.stop)
@@ -111,7 +118,10 @@ def _watch() -> Callable[[ChildConfig], None]:
 def _prepare() -> Callable[[ChildConfig], None]:
     from jobdeck.cli.prepare import serve_preparation
 
-    return serve_preparation
+    def run(config: ChildConfig) -> None:
+        serve_preparation(config)
+
+    return run
 
 
 ROLES: dict[str, Callable[[], Callable[[ChildConfig], None]]] = {
@@ -159,15 +169,17 @@ def main(role: str, parent: int) -> int:
     _follow(parent)
     # A terminal's Ctrl-C is the supervisor's to hear.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # what is imported stays
+    logs.import_structlog()
     run = ROLES[role]()
+    gc.freeze()
+    gc.enable()
     line = read_line()
     if not line:
         return 0
     config = msgspec.json.decode(line, type=ChildConfig)
-    if role != "prepare":
+    if config.answers < 0:
         _follow_by_pipe()
-    from jobdeck.cli import logs
-
     logs.configure(config.settings, role)
     try:
         run(config)

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 import rich_click as click
 
 from jobdeck.cli.complaint import explain
+from jobdeck.cli.new import new
 from jobdeck.cli.up import up
+from jobdeck.cli.web import web
+from jobdeck.cli.worker import worker
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,7 +20,7 @@ def jobdeck() -> None:
     """Run, show and control jobs."""
 
 
-for command in (up,):
+for command in (up, new, web, worker):
     jobdeck.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""Making a store ready for a target, in a process that ends when it is done.
+"""Making a store ready for a target, in another process.
 
 First it only looks, so that whatever can be refused is refused before anything has begun. It
 keeps the database's library, which is large, out of the supervisor.
@@ -7,12 +7,11 @@ keeps the database's library, which is large, out of the supervisor.
 import contextlib
 import os
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from jobdeck.cli.child import ChildConfig, argv, open_store, read_line
 from jobdeck.domain.errors import JobdeckError, StartFailed
@@ -33,30 +32,34 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Preparation:
-    """The process, from the side of who started it; a context manager that ends it."""
+    """The two steps, from the side of who asks for them; a context manager.
+
+    `tell` writes a line to the process, which inherits the descriptor `answers`.
+    """
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            argv("prepare"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
+        self._answers, self.answers = os.pipe()
+        self._lines = os.fdopen(self._answers, "rb")
+        self.tell: Callable[[bytes], None] = lambda _: None
 
     def __enter__(self) -> Self:
         """Nothing more than a name for it."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it, whatever it is doing: each step is one transaction."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.kill()
-        self._process.wait()
-        self._process.stdout.close()
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
+        """Close what is open."""
+        self._lines.close()
+        self.started()
+
+    def started(self) -> None:
+        """The process has the descriptor: let go of it here, so that its end can be seen."""
+        if self.answers >= 0:
+            os.close(self.answers)
+            self.answers = -1
 
     def begin(self, config: ChildConfig) -> None:
         """Let it look at the store; nothing there changes."""
-        self._send(config)
+        self.tell(msgspec.json.encode(config))
 
     def checked(self) -> Answer:
         """Wait for what it has seen.
@@ -73,23 +76,13 @@ class Preparation:
         Raises:
             JobdeckError: it could not be done.
         """
-        self._send(list(pipelines))
+        self.tell(msgspec.json.encode(list(pipelines)))
         return self._receive()
 
-    def _send(self, message: object) -> None:
-        assert self._process.stdin
-        with contextlib.suppress(OSError):  # it has ended: there will be no answer
-            self._process.stdin.write(msgspec.json.encode(message) + b"\n")
-            self._process.stdin.flush()
-
     def _receive(self) -> Answer:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
+        line = self._lines.readline()
         if not line:
-            raise StartFailed(
-                "The process that prepares the store ended without an answer "
-                f"(exit code {self._process.wait()}); what it said stands above."
-            )
+            raise StartFailed("The process that prepares the store has ended without an answer.")
         answer = msgspec.json.decode(line, type=Answer)
         if answer.error:
             failed = StartFailed(answer.error)
@@ -98,22 +91,59 @@ class Preparation:
         return answer
 
 
-def serve_preparation(config: ChildConfig) -> None:
-    """The process itself: look at the store, answer, wait, change it, answer."""
-    try:
-        store = open_store(config.settings)
-        _look(store)
-        _answer(Answer(store=store.name))
-        line = read_line()
-        if line:
-            _answer(_change(store, msgspec.json.decode(line, type=list[PipelineManifest])))
-    except JobdeckError as error:
-        _answer(Answer(error=str(error), exit_code=error.exit_code))
+def prepare_once(config: ChildConfig, pipelines: Sequence[PipelineManifest]) -> Answer:
+    """Both steps in a process that is there for them only.
+
+    Raises:
+        JobdeckError: it could not be done.
+    """
+    with Preparation() as preparation:
+        told = structs.replace(config, answers=preparation.answers)
+        process = subprocess.Popen(
+            argv("prepare"),
+            stdin=subprocess.PIPE,
+            pass_fds=(preparation.answers,),
+            start_new_session=True,
+        )
+        preparation.started()
+
+        def tell(line: bytes) -> None:
+            assert process.stdin
+            with contextlib.suppress(OSError):  # it has ended: there will be no answer
+                process.stdin.write(line + b"\n")
+                process.stdin.flush()
+
+        preparation.tell = tell
+        try:
+            preparation.begin(told)
+            preparation.checked()
+            return preparation.commit(pipelines)
+        finally:
+            process.kill()  # whatever it is doing: each step is one transaction
+            process.communicate()
 
 
-def _answer(answer: Answer) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
-    sys.stdout.buffer.flush()
+def serve_preparation(config: ChildConfig) -> bool:
+    """The other side: look at the store, answer, wait, change it, answer. False: it was refused,
+    or is no longer wanted."""
+    with os.fdopen(config.answers, "wb") as answers:
+
+        def answer(said: Answer) -> None:
+            answers.write(msgspec.json.encode(said) + b"\n")
+            answers.flush()
+
+        try:
+            store = open_store(config.settings)
+            _look(store)
+            answer(Answer(store=store.name))
+            line = read_line()
+            if not line:
+                return False
+            answer(_change(store, msgspec.json.decode(line, type=list[PipelineManifest])))
+        except JobdeckError as error:
+            answer(Answer(error=str(error), exit_code=error.exit_code))
+            return False
+        return True
 
 
 def _look(store: "Store") -> None:

@@ -1,24 +1,19 @@
 """`jobdeck up`: web server, maintenance and worker pool together, from one command."""
 
-import os
 import socket
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import rich_click as click
 
 from jobdeck.cli.options import base_path, host, pool_size, port, store
+from jobdeck.cli.starting import Plan, new_token, say_when_ready
 
 if TYPE_CHECKING:
-    from jobdeck.cli.prepare import Answer
     from jobdeck.client.settings import Settings
-    from jobdeck.domain.manifest import LoadReport
-    from jobdeck.engine.supervisor import ChildSpec, Supervisor
+    from jobdeck.engine.supervisor import ChildSpec
 
-READY_S = 60.0
+NOTHING = "no pipelines; name a file or module that defines some: jobdeck up FILE"
 
 
 @click.command()
@@ -44,7 +39,47 @@ def up(target: str | None, demo: bool, reload: bool, **flags: Any) -> int:
         target = demo_target()
     if reload and not target:
         raise click.UsageError("--reload needs a TARGET to watch.")
-    return Start(settings.read(flags), target or "", reload=reload).run()
+    return start(settings.read(flags), target or "", reload=reload)
+
+
+def start(settings: "Settings", target: str, *, reload: bool = False) -> int:
+    """Start everything, and watch over it until told to end; returns the exit code.
+
+    Raises:
+        JobdeckError: something is wrong with what was given; nothing has begun.
+    """
+    from jobdeck.cli import banner
+    from jobdeck.engine.supervisor import Supervisor
+    from jobdeck.http import listening
+
+    plan, token = Plan(settings, target), new_token()
+    listener = listening.listen(settings)
+    with listener, Supervisor() as supervisor:
+        # It waits for its configuration, and imports meanwhile what takes longest.
+        web = _web(plan, listener, token)
+        supervisor.warm_up(web)
+        report, answer = plan.prepare(supervisor)
+        supervisor.keep(web)
+        if target:
+            supervisor.keep(plan.spec("pool"))
+        if reload:
+            supervisor.keep(plan.spec("watch", files=report.files))
+        address = listening.address(settings, listener)
+
+        def show() -> None:
+            banner.show(
+                link=f"{address}/sign-in?token={token}",
+                store=answer.store,
+                runs=banner.summary(target, report, plan.workers) if target else NOTHING,
+                reload=reload,
+            )
+
+        say_when_ready(address, show)
+        return supervisor.run()
+
+
+def _web(plan: Plan, listener: socket.socket, token: str) -> "ChildSpec":
+    return plan.spec("web", listener=listener.fileno(), start_token=token)
 
 
 def demo_target() -> str:
@@ -63,144 +98,3 @@ def demo_target() -> str:
     raise StartFailed(
         "The examples are not installed; run `jobdeck new` for a pipeline to start from."
     )
-
-
-class Start:
-    """One start of everything: first what can be refused, then what changes something."""
-
-    def __init__(self, settings: "Settings", target: str, *, reload: bool = False) -> None:
-        self.settings = settings
-        self.target = target
-        self.reload = reload
-        self.workers = settings.workers or processors()
-        self.start_token = new_token()
-
-    def run(self) -> int:
-        """Start, and watch over it until told to end; returns the exit code."""
-        from jobdeck.cli.prepare import Preparation
-        from jobdeck.engine.supervisor import Supervisor
-        from jobdeck.http import listening
-
-        listener = listening.listen(self.settings)
-        with listener, Supervisor() as supervisor:
-            # It waits for its configuration, and imports meanwhile what takes longest.
-            supervisor.warm_up(self._spec("web", listener))
-            with Preparation() as preparation:
-                preparation.begin(self._config())
-                report = load(self.target)
-                preparation.checked()
-                answer = preparation.commit(report.pipelines)
-            self._start_all(supervisor, listener, report)
-            address = listening.address(self.settings, listener)
-            say_when_ready(address, lambda: self._banner(address, report, answer))
-            return supervisor.run()
-
-    def _start_all(
-        self, supervisor: "Supervisor", listener: socket.socket, report: "LoadReport"
-    ) -> None:
-        supervisor.keep(self._spec("web", listener))
-        supervisor.keep(self._spec("maintenance"))
-        if self.target:
-            supervisor.keep(self._spec("pool"))
-        if self.reload:
-            supervisor.keep(self._spec("watch", files=report.files))
-
-    def _config(self, **more: Any) -> Any:
-        from jobdeck.cli.child import ChildConfig
-
-        return ChildConfig(settings=self.settings, target=self.target, workers=self.workers, **more)
-
-    def _spec(
-        self, role: str, listener: socket.socket | None = None, files: list[str] | None = None
-    ) -> "ChildSpec":
-        return child_spec(
-            role,
-            self._config(
-                files=files or [],
-                listener=listener.fileno() if listener else -1,
-                start_token=self.start_token if role == "web" else "",
-            ),
-        )
-
-    def _banner(self, address: str, report: "LoadReport", answer: "Answer") -> None:
-        from jobdeck.cli import banner
-
-        banner.show(
-            link=f"{address}/sign-in?token={self.start_token}",
-            store=answer.store,
-            runs=banner.summary(self.target, report, self.workers) if self.target else "",
-            reload=self.reload,
-        )
-
-
-def child_spec(role: str, config: Any) -> "ChildSpec":
-    """What the supervisor needs to start that child."""
-    import msgspec
-
-    from jobdeck.cli.child import argv
-    from jobdeck.engine.supervisor import ChildSpec
-
-    return ChildSpec(
-        name=role,
-        argv=argv(role),
-        config=msgspec.json.encode(config),
-        fds=(config.listener,) if config.listener >= 0 else (),
-    )
-
-
-def load(target: str) -> "LoadReport":
-    """What the target defines; nothing without one.
-
-    Raises:
-        LoadFailed: it cannot be loaded.
-    """
-    from jobdeck.domain.manifest import LoadReport
-    from jobdeck.worker.loader import load_manifests
-
-    return load_manifests(target) if target else LoadReport()
-
-
-def new_token() -> str:
-    """A token that nobody can guess."""
-    import secrets
-
-    return secrets.token_urlsafe(24)
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def say_when_ready(address: str, say: Any) -> None:
-    """Call `say` once the server at that address answers; the call returns at once.
-
-    Its socket listens already: a request waits there until the server takes it.
-    """
-
-    def wait() -> None:
-        deadline = time.monotonic() + READY_S
-        while time.monotonic() < deadline:
-            if answers(address):
-                say()
-                return
-            time.sleep(0.05)
-
-    threading.Thread(target=wait, daemon=True, name="ready").start()
-
-
-def answers(address: str) -> bool:
-    """Whether the server at that address says that it lives."""
-    import http.client
-
-    parts = urlsplit(address)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=READY_S)
-    try:
-        connection.request("GET", f"{parts.path}/healthz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

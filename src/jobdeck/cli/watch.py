@@ -12,7 +12,7 @@ from watchfiles import PythonFilter, watch
 
 from jobdeck.cli.child import ChildConfig
 from jobdeck.cli.complaint import explain
-from jobdeck.cli.prepare import Preparation
+from jobdeck.cli.prepare import prepare_once
 from jobdeck.domain.errors import JobdeckError
 from jobdeck.worker.loader import load_manifests
 
@@ -53,10 +53,7 @@ class Watch:
         names = ", ".join(sorted(Path(path).name for path in changed))
         try:
             report = load_manifests(self._config.target)
-            with Preparation() as preparation:
-                preparation.begin(self._config)
-                preparation.checked()
-                preparation.commit(report.pipelines)
+            prepare_once(self._config, report.pipelines)
         except JobdeckError as error:
             log.error(f"new code not loaded, the old one stays in use: {explain(error)}")
             return []

@@ -53,9 +53,11 @@ class _Child:
         self.started_at = 0.0
         self.start_at: float | None = None
         self.quick_deaths = 0
+        self.told = False
 
     def start(self) -> None:
         self.start_at = None
+        self.told = False
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(
             self.spec.argv,
@@ -64,10 +66,11 @@ class _Child:
             start_new_session=True,
         )
 
-    def configure(self) -> None:
+    def tell(self, line: bytes) -> None:
+        self.told = True
         if self.process and self.process.stdin:
-            with contextlib.suppress(OSError):  # it has died: its end tells
-                self.process.stdin.write(self.spec.config + b"\n")
+            with contextlib.suppress(OSError):  # it has died: its end says so
+                self.process.stdin.write(line + b"\n")
                 self.process.stdin.flush()
 
     def send(self, number: signal.Signals) -> None:
@@ -128,13 +131,19 @@ class Supervisor:
         child = self._children[spec.name] = _Child(spec)
         child.start()
 
+    def tell(self, name: str, line: bytes) -> None:
+        """Write a line to the standard input of the process of that name."""
+        self._children[name].tell(line)
+
     def keep(self, spec: ChildSpec) -> None:
-        """Start a process, or configure the one that was warmed up, and keep it alive."""
+        """Keep a process alive: start it, unless it was warmed up, and tell it its configuration
+        unless it was told something already."""
         child = self._children.setdefault(spec.name, _Child(spec))
         child.spec = spec
         if child.process is None:
             child.start()
-        child.configure()
+        if not child.told:
+            child.tell(spec.config)
 
     def end(self, exit_code: int = 0) -> None:
         """Let `run` end everything and return that. Asked again: without waiting."""
@@ -243,7 +252,7 @@ class Supervisor:
                     child.start_at = now + RESTART_S[-1]
                     _log().error(f"cannot start {child.spec.name}", error=str(error))
                 else:
-                    child.configure()
+                    child.tell(child.spec.config)
 
     # -- the end ---------------------------------------------------------------------------
 

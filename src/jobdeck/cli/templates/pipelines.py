@@ -1,8 +1,8 @@
 """Pipelines to start from.
 
-    jobdeck up pipelines.py --reload      starts everything; open the link that it prints
-    jobdeck run hello -p name=Ada         creates a job, from a second terminal
-    jobdeck run folder_report --wait      creates one and waits for its end
+jobdeck up pipelines.py --reload      starts everything; open the link that it prints
+jobdeck run hello -p name=Ada         creates a job, from a second terminal
+jobdeck run folder_report --wait      creates one and waits for its end
 """
 
 import csv
