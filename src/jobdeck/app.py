@@ -11,8 +11,9 @@ from litestar.types import ControllerRouterHandler
 from jobdeck.api.routes import api_router
 from jobdeck.client.settings import Settings
 from jobdeck.domain.errors import StartFailed
-from jobdeck.http import headers, problems, server
+from jobdeck.http import headers, listening, problems
 from jobdeck.http.auth import check_roles
+from jobdeck.http.server import Server
 from jobdeck.http.state import Deck
 
 
@@ -67,5 +68,5 @@ def serve(decks: Sequence[Deck], settings: Settings) -> None:
     Raises:
         StartFailed: it cannot listen there.
     """
-    listener = server.listen(settings)
-    server.Server(create_app(decks), decks).run(sockets=[listener])
+    listener = listening.listen(settings)
+    Server(create_app(decks), decks).run(sockets=[listener])

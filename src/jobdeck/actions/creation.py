@@ -181,10 +181,14 @@ def create_many(
     if len(items) <= CHUNK:
         with store.write(wake=True) as conn:
             now = clock.now()
-            new = _prepare(conn, items, origin, recipes, manifest, checked_by, now)
+            new = prepare_known(
+                conn, items, origin, recipes, manifest=manifest, now=now, checked_by=checked_by
+            )
             return enqueue(conn, new, now)
     with store.write() as conn:
-        new = _prepare(conn, items, origin, recipes, manifest, checked_by, clock.now())
+        new = prepare_known(
+            conn, items, origin, recipes, manifest=manifest, now=clock.now(), checked_by=checked_by
+        )
     ids = []
     for start in range(0, len(new), CHUNK):
         with store.write(wake=True) as conn:
@@ -192,15 +196,18 @@ def create_many(
     return ids
 
 
-def _prepare(
+def prepare_known(
     conn: Connection,
     items: Sequence[EnqueueItem],
     origin: Origin,
     recipes: Recipes,
+    *,
     manifest: PipelineManifest | None,
-    checked_by: str,
     now: Micros,
+    checked_by: str = "",
 ) -> list[NewJob]:
+    """As `prepare`, but a pipeline that is not known is registered and published if its
+    manifest is at hand."""
     try:
         return prepare(conn, items, origin, recipes, checked_by=checked_by)
     except NotFound as error:

@@ -12,22 +12,26 @@ Stopping or killing a parent does the same to its whole tree, of whatever depth.
 keeps that status until it has ended, and shows that it is stopping.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
-from jobdeck.actions.creation import Origin, Recipes, prepare
+from jobdeck.actions import files
+from jobdeck.actions.creation import CHUNK as CREATE_CHUNK
+from jobdeck.actions.creation import Origin, Recipes, prepare, prepare_known
 from jobdeck.actions.perform import Tx, action, bulk_action
-from jobdeck.domain.errors import WrongState
+from jobdeck.domain.errors import InvalidValue, WrongState
+from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Job
 from jobdeck.domain.roles import Role
 from jobdeck.domain.states import Reason
 from jobdeck.sdk.transport import EnqueueItem
-from jobdeck.store import events, jobs, selections, stops
-from jobdeck.store.enqueue import enqueue
+from jobdeck.store import cleanup, events, jobs, selections, stops
+from jobdeck.store.enqueue import NewJob, enqueue
 
 CHUNK = 1000
 """Jobs of a tree stopped in one transaction."""
 
-From = Literal["failed_step", "start"]
+FROM = ("failed_step", "start")
 
 
 @action("job.create", Role.OPERATOR, "create jobs", wakes=True)
@@ -71,6 +75,36 @@ def _create(tx: Tx, item: EnqueueItem, origin: Origin) -> Job:
     tx.changed("job", job_id, "created")
     tx.changed("jobs", "", "created")
     return jobs.get(tx.conn, job_id)
+
+
+@bulk_action("job.create_many", Role.OPERATOR, "create jobs", wakes=True)
+def create_many(
+    tx: Tx,
+    items: Sequence[EnqueueItem],
+    *,
+    recipes: Recipes,
+    manifest: PipelineManifest | None = None,
+) -> list[int] | None:
+    """Create many jobs and give their numbers, in order; all are checked before the first. A
+    pipeline that is not known yet is registered and published if its manifest comes along.
+
+    Raises:
+        NotFound: no such flow, and no manifest to make it from; or no such parent.
+        WrongState: a pipeline is not published.
+        InvalidValue: names the value that does not fit, such as `items[2].params.city`.
+    """
+    new: list[NewJob] | None = tx.memory.get("new")
+    if new is None:
+        origin = Origin(source="api", created_by=tx.actor.name)
+        new = tx.memory["new"] = prepare_known(
+            tx.conn, items, origin, recipes, manifest=manifest, now=tx.now
+        )
+    ids: list[int] = tx.memory.setdefault("ids", [])
+    ids += enqueue(tx.conn, new[len(ids) : len(ids) + CREATE_CHUNK], tx.now)
+    flows = sorted({item.flow for item in items})
+    tx.target = f"flow {flows[0]}" if len(flows) == 1 else f"{len(flows)} flows"
+    tx.detail = {"jobs": len(ids), "first": ids[0] if ids else None, "flows": flows[:20]}
+    return ids if len(ids) == len(new) else None
 
 
 @bulk_action("job.stop", Role.OPERATOR, "stop jobs", wakes=True)
@@ -135,14 +169,17 @@ def _end_some(
 
 
 @action("job.retry", Role.OPERATOR, "retry jobs", wakes=True)
-def retry(tx: Tx, job_id: int, *, from_: From = "failed_step") -> Job:
+def retry(tx: Tx, job_id: int, *, from_: str = "failed_step") -> Job:
     """Try a failed or stopped job once more with the same parameters, from the step that failed
     (steps done before are not repeated) or from the start.
 
     Raises:
         NotFound: no such job.
         WrongState: it is neither failed nor stopped.
+        InvalidValue: `from_` is neither failed_step nor start.
     """
+    if from_ not in FROM:
+        raise InvalidValue("from", f"{from_!r} is neither {' nor '.join(FROM)}")
     tx.target = f"job {job_id}"
     tx.detail = {"from": from_}
     job = jobs.get(tx.conn, job_id)
@@ -166,13 +203,19 @@ def delete(tx: Tx, job_id: int) -> None:
 
     Raises:
         NotFound: no such job.
-        WrongState: it has not ended.
+        WrongState: it has not ended, or its parent has not.
     """
     tx.target = f"job {job_id}"
     job = jobs.get(tx.conn, job_id)
     if not job.status.final:
         raise WrongState(f"Job {job_id} is {job.status}; stop it before you delete it.")
     tx.detail = {"flow": job.flow, "status": job.status}
-    jobs.delete(tx.conn, [job_id])
+    gone = cleanup.delete_jobs(tx.conn, [job_id])
+    if not gone.job_ids:
+        raise WrongState(
+            f"Job {job_id} belongs to job {job.parent}, which has not ended and may still need "
+            "it; delete it afterwards."
+        )
+    tx.afterwards.append(lambda: files.remove(tx.store, gone.paths))
     tx.changed("job", job_id, "deleted")
     tx.changed("jobs", "", "deleted")

@@ -26,7 +26,8 @@ ACTIONS: dict[str, "Action[..., Any]"] = {}
 class Tx:
     """The transaction of one action. The action sets `target` (such as `job 12`) and `detail`
     for the audit, and tells with `changed` what live pages should look at again. `memory` stays
-    between the transactions of one bulk action."""
+    between the transactions of one bulk action, and `afterwards` is done once this one is
+    committed."""
 
     conn: Connection
     store: Store
@@ -36,6 +37,7 @@ class Tx:
     target: str = ""
     detail: Any = None
     memory: dict[str, Any] = field(default_factory=dict)
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
     _changed: list[tuple[str, str, str]] = field(default_factory=list)
 
     def changed(self, topic: str, ref: object = "", kind: str = "changed") -> None:
@@ -98,6 +100,8 @@ class Action(Generic[P, R]):
             result = self.function(tx, *args, **kwargs)
             tx.write_changes()
             tx.write_audit(self.name)
+        for each in tx.afterwards:
+            each()
         return cast(R, result)
 
     def authorise(self, actor: Actor) -> None:
@@ -130,6 +134,8 @@ class BulkAction(Action[P, R]):
                 result: R | None = self.function(tx, *args, **kwargs)
                 tx.write_changes()
                 row = tx.write_audit(self.name, row)
+            for each in tx.afterwards:
+                each()
             if result is not None:
                 return result
 

@@ -8,7 +8,6 @@ from litestar import Request, Response, Router, get, head
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from jobdeck.domain import clock
@@ -57,7 +56,7 @@ async def metrics(request: Request[Any, Any, Any], deck: AtDeck) -> Response[byt
     if not deck.settings.open_metrics and await auth.identify(deck, request) is None:
         raise Unauthenticated("The metrics are not open here; send a token.")
     text = await deck.run(lambda: _exposition(deck))
-    return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(text, media_type="text/plain; version=0.0.4")
 
 
 def _exposition(deck: Deck) -> bytes:

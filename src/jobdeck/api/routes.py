@@ -2,20 +2,47 @@
 
 from litestar import Router
 
+from jobdeck.api import events
+from jobdeck.api.flows import FlowsApi
+from jobdeck.api.job_parts import JobPartsApi
+from jobdeck.api.jobs import FlowJobsApi, JobsApi
+from jobdeck.api.pipelines import PipelinesApi
+from jobdeck.api.pools import PoolsApi, WorkersApi
+from jobdeck.api.queues import QueuesApi
 from jobdeck.api.root import root_router
+from jobdeck.api.schedules import SchedulesApi
+from jobdeck.api.session import SessionApi
 from jobdeck.http import auth, problems, query
 from jobdeck.http.state import Deck, dependencies
 
 BODY_BYTES = 16 * 1024 * 1024
 """Larger bodies are refused; bulk creation takes several calls."""
 
+CONTROLLERS = (
+    JobsApi,
+    JobPartsApi,
+    FlowJobsApi,
+    FlowsApi,
+    PipelinesApi,
+    QueuesApi,
+    SchedulesApi,
+    PoolsApi,
+    WorkersApi,
+    SessionApi,
+    events.stream,
+)
+
+
+def v1_router() -> Router:
+    """Everything under `/api/v1`."""
+    return Router("/api/v1", route_handlers=CONTROLLERS)
+
 
 def api_router(deck: Deck) -> Router:
     """The router of the API, mounted at the deck's base path."""
-    v1 = Router("/api/v1", route_handlers=[])
     return Router(
         deck.base_path or "/",
-        route_handlers=[v1, root_router("/")],
+        route_handlers=[v1_router(), root_router("/")],
         guards=[auth.guard(deck), query.known_only],
         dependencies=dependencies(deck),
         exception_handlers=problems.HANDLERS,

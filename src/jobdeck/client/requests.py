@@ -1,35 +1,44 @@
 """The bodies of calls to a server. A field that is not given is left as it is, or its default."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.retry import RetryPolicy
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\w[\w.-]*$")]
 Text = Annotated[str, Meta(max_length=2000)]
 Priority = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+Time = Annotated[
+    str,
+    Meta(
+        max_length=64, description="ISO 8601, UTC without a zone", examples=["2026-11-20T13:30:00Z"]
+    ),
+]
 Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Seconds = Annotated[float, Meta(gt=0, le=10 * 365 * 86400)]
 
+BATCH = 20_000
+"""Jobs that one call creates at the most."""
 
-class Body(Struct, forbid_unknown_fields=True, omit_defaults=True):
+
+class Body(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Base of all of them."""
 
 
-class NewJob(Body):
+class NewJob(Body, frozen=True):
     """A job to create; null: as the flow says. `run_at` in the future makes it scheduled."""
 
     params: dict[str, Any] = {}
     context: Text | None = None
     priority: Priority | None = None
-    run_at: datetime | None = None
+    run_at: Time | None = None
     unique_key: Text | None = None
     reason: Text = ""
 
 
-class RetryRule(Body):
+class RetryRule(Body, frozen=True):
     """How often a failed attempt is tried again: the n-th time after `backoff_s` * 2**(n-1)
     seconds, at most `max_s`, of which the part `jitter` is drawn at random."""
 
@@ -53,27 +62,29 @@ class RetryRule(Body):
         return RetryPolicy(self.retries, self.backoff_s, self.max_s, self.jitter)
 
 
-class Why(Body):
+class Why(Body, frozen=True):
     """The reason, for the audit."""
 
     reason: Text = ""
 
 
-class Retry(Body, rename={"from_": "from"}):
+class Retry(Body, frozen=True, rename={"from_": "from"}):
     """Where to begin: at the step that failed, or at the start."""
 
-    from_: Literal["failed_step", "start"] = "failed_step"
+    from_: Annotated[str, Meta(extra_json_schema={"enum": ["failed_step", "start"]})] = (
+        "failed_step"
+    )
     reason: Text = ""
 
 
-class RunAgain(Body):
+class RunAgain(Body, frozen=True):
     """A new job like the old one, with these parameters changed."""
 
     params: dict[str, Any] = {}
     reason: Text = ""
 
 
-class NewFlow(Body):
+class NewFlow(Body, frozen=True):
     """A flow to create; what is not given is as the pipeline says."""
 
     name: Name
@@ -87,7 +98,7 @@ class NewFlow(Body):
     reason: Text = ""
 
 
-class FlowChanges(Body):
+class FlowChanges(Body, frozen=True):
     """What to change of a flow."""
 
     queue: Name | UnsetType = UNSET
@@ -99,7 +110,7 @@ class FlowChanges(Body):
     reason: Text = ""
 
 
-class NewSchedule(Body):
+class NewSchedule(Body, frozen=True):
     """A schedule to create: by `cron` in `timezone`, or every `interval_s`."""
 
     flow: Name
@@ -112,7 +123,7 @@ class NewSchedule(Body):
     reason: Text = ""
 
 
-class ScheduleChanges(Body):
+class ScheduleChanges(Body, frozen=True):
     """What to change of a schedule."""
 
     cron: Text | UnsetType = UNSET
@@ -124,8 +135,59 @@ class ScheduleChanges(Body):
     reason: Text = ""
 
 
-class Run(Body, rename="camel"):
+class Run(Body, frozen=True, rename="camel"):
     """Decisyon's body: a named context, and parameters over it."""
 
     job_context: Text = ""
     job_params: dict[str, Any] = {}
+
+
+class Manifests(Body, frozen=True):
+    """Pipelines as their code defines them; `publish` lets jobs run the new versions at once."""
+
+    pipelines: Annotated[list[PipelineManifest], Meta(min_length=1, max_length=1000)]
+    publish: bool = True
+    reason: Text = ""
+
+
+class Publish(Body, frozen=True):
+    """Which version to publish; null: the current one."""
+
+    version: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    reason: Text = ""
+
+
+class NewItem(Body, frozen=True):
+    """One of many jobs to create; see `NewJob`."""
+
+    flow: Name
+    params: dict[str, Any] = {}
+    context: Text | None = None
+    priority: Priority | None = None
+    run_at: Time | None = None
+    unique_key: Text | None = None
+    parent: Number | None = None
+
+
+class NewItems(Body, frozen=True):
+    """Many jobs to create. `manifest` is their pipeline as its code defines it, for a server
+    that does not know it yet."""
+
+    items: Annotated[list[NewItem], Meta(max_length=BATCH)]
+    manifest: PipelineManifest | None = None
+    reason: Text = ""
+
+
+class SignIn(Body, frozen=True):
+    """A token to sign in with."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=1000)]
+
+
+NO_REASON = Why()
+NO_RETRY = Retry()
+NO_CHANGES = RunAgain()
+NO_PARAMS = NewJob()
+NO_CONTEXT = Run()
+NO_VERSION = Publish()
+"""What an empty body stands for."""

@@ -25,13 +25,9 @@ def when(at: Micros | None) -> datetime | None:
     return None if at is None else clock.to_datetime(at)
 
 
-def micros(at: datetime | None, field: str = "time") -> Micros | None:
-    """The time as the domain has it; one without a zone is UTC.
-
-    Raises:
-        InvalidValue: it is not within what a store can keep.
-    """
-    return None if at is None else clock.from_iso(at.isoformat(), field)
+def micros(at: datetime | None) -> Micros | None:
+    """The time as the domain has it."""
+    return None if at is None else clock.from_datetime(at)
 
 
 class Shape(Struct):

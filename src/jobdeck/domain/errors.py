@@ -48,6 +48,14 @@ class Forbidden(JobdeckError):
     """The one who asked may not do this."""
 
 
+class TooMany(JobdeckError):
+    """More was asked for than the rate limit lets through; try again after `after_s` seconds."""
+
+    def __init__(self, message: str, after_s: int) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
 class StoreError(JobdeckError):
     """The store cannot be used."""
 

@@ -55,7 +55,7 @@ def digest(token: str) -> str:
 def bearer(deck: "Deck", token: str) -> Actor | None:
     """The one whose token it is. Takes the same time whatever is wrong with it."""
     found = None
-    for name, known in (("token", deck.settings.token), ("start token", deck.start_token)):
+    for name, known in (("token", deck.settings.token), ("admin", deck.start_token)):
         if known and hmac.compare_digest(digest(known), digest(token)):
             found = Actor(name, Role.ADMIN, "token")
     return found

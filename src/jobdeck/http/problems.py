@@ -8,65 +8,14 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET
 
-from jobdeck.domain.errors import (
-    Duplicate,
-    Forbidden,
-    InvalidValue,
-    JobdeckError,
-    Malformed,
-    NotFound,
-    ServerRefused,
-    StoreCorrupt,
-    StoreUnreachable,
-    StoreVersion,
-    Unauthenticated,
-    WrongState,
-)
+from jobdeck.client.problems import KINDS, MEDIA_TYPE, Problem
+from jobdeck.domain.errors import InvalidValue, JobdeckError, TooMany
 
-MEDIA_TYPE = "application/problem+json"
 _log = structlog.get_logger("jobdeck.http")
 _NAMED = re.compile(r"field `([^`]+)`")
 
-
-class TooMany(JobdeckError):
-    """More was asked for than the rate limit lets through; try again after `after_s` seconds."""
-
-    def __init__(self, message: str, after_s: int) -> None:
-        super().__init__(message)
-        self.after_s = after_s
-
-
-class Problem(Struct, frozen=True, kw_only=True):
-    """What a failed call answers. `code` is a closed word for programs, `detail` a sentence for
-    people, `field` the name of the value that was refused."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    code: str
-    detail: str
-    field: str | UnsetType = UNSET
-
-
-# Most special first: an error is looked up by its own class, then by its bases.
-_KINDS: dict[type[Exception], tuple[int, str]] = {
-    Malformed: (400, "malformed"),
-    Unauthenticated: (401, "unauthenticated"),
-    Forbidden: (403, "forbidden"),
-    NotFound: (404, "not_found"),
-    Duplicate: (409, "duplicate"),
-    WrongState: (409, "wrong_state"),
-    InvalidValue: (422, "invalid_value"),
-    TooMany: (429, "too_many"),
-    ServerRefused: (502, "server_refused"),
-    StoreUnreachable: (503, "store_unreachable"),
-    StoreCorrupt: (503, "store_corrupt"),
-    StoreVersion: (503, "store_version"),
-}
-CODES = {code: kind for kind, (_, code) in _KINDS.items()}
-"""The error that each code stands for."""
 
 _STATUS_CODES = {
     400: "malformed",
@@ -84,8 +33,8 @@ def describe(error: Exception) -> Problem:
     """The problem that tells of `error`; an unexpected one tells nothing of itself."""
     if isinstance(error, JobdeckError):
         for kind in type(error).__mro__:
-            if kind in _KINDS:
-                status, code = _KINDS[kind]
+            if kind in KINDS:
+                status, code = KINDS[kind]
                 field = error.field if isinstance(error, InvalidValue) else None
                 return _problem(status, code, str(error), field)
     if isinstance(error, ValidationException):

@@ -10,11 +10,13 @@ from litestar import Request
 from litestar.di import NamedDependency, Provide
 from litestar.params import SkipValidation
 
+from jobdeck.actions.creation import Recipes
 from jobdeck.client.settings import Settings, check_base_path
 from jobdeck.domain.roles import Actor
 from jobdeck.http.auth import Asker
 from jobdeck.http.live import Hub
 from jobdeck.http.throttle import Throttle
+from jobdeck.http.waiting import Waiting
 from jobdeck.store.database import Store
 
 T = TypeVar("T")
@@ -41,6 +43,8 @@ class Deck:
         )
         self.name = name
         self.hub = Hub(store)
+        self.waiting = Waiting(store, self.hub.closing)
+        self.recipes = Recipes()
         self.sign_ins = Throttle(limit=10, window_s=60)
         self.start_token = secrets.token_urlsafe(24)
         """Signs in as administrator; another one for each start."""

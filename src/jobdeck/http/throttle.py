@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from jobdeck.http.problems import TooMany
+from jobdeck.domain.errors import TooMany
 
 KEYS_MAX = 10_000
 

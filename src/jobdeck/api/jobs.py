@@ -1,0 +1,214 @@
+"""Calls about jobs: listing, counting, creating, stopping, retrying, deleting them."""
+
+from litestar import Controller, Response, delete, get, post
+from litestar.di import Provide
+from litestar.params import FromPath, FromQuery, JSONBody
+from msgspec import Struct
+
+from jobdeck.actions import jobs as actions
+from jobdeck.api.kinds import Cursor, Limit, Reason, Sort, Wait, Wanted, job_filter
+from jobdeck.client import requests, shapes
+from jobdeck.domain import clock
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.filters import PAGE
+from jobdeck.domain.records import Job
+from jobdeck.http.auth import OPERATOR, VIEWER
+from jobdeck.http.state import AtDeck, By, Deck
+from jobdeck.sdk.transport import EnqueueItem
+from jobdeck.store import counters, flows, jobs, pipelines, queues
+
+
+def shape(job: Job) -> shapes.Job:
+    """The JSON of a job as it is now."""
+    return shapes.Job.at(job, clock.now())
+
+
+class CreatedJobs(Struct, frozen=True):
+    """The ids of new jobs, in the order in which they were given."""
+
+    ids: list[int]
+
+
+class JobsApi(Controller):
+    """`/jobs` and `/jobs/{id}`."""
+
+    path = "/jobs"
+    tags = ("jobs",)
+
+    @get(
+        opt=VIEWER,
+        sync_to_thread=True,
+        dependencies={"wanted": Provide(job_filter, sync_to_thread=False)},
+    )
+    def list(
+        self,
+        deck: AtDeck,
+        wanted: Wanted,
+        sort: Sort = "-id",
+        limit: Limit = PAGE,
+        cursor: Cursor = None,
+    ) -> shapes.Jobs:
+        """List jobs, the newest first unless sorted otherwise.
+
+        A call looks at a bounded number of jobs: a search may answer with few items, or none,
+        and `next`, and tells with `searched_to` how far back it has looked.
+        """
+        keys = [key.strip() for key in sort.split(",") if key.strip()] or ["-id"]
+        now = clock.now()
+        with deck.store.read() as conn:
+            page = jobs.find(conn, wanted, sort=keys, limit=limit, cursor=cursor, now=now)
+        items = [shapes.Job.at(job, now) for job in page.items]
+        return shapes.Jobs(items, page.next, shapes.when(page.searched_to))
+
+    @get("/count", opt=VIEWER, sync_to_thread=True)
+    def count(
+        self,
+        deck: AtDeck,
+        pipeline: FromQuery[str] = "",
+        flow: FromQuery[str] = "",
+        queue: FromQuery[str] = "",
+    ) -> dict[str, int]:
+        """The number of jobs in every status, from counters: the same at any number of jobs."""
+        now = clock.now()
+        with deck.store.read() as conn:
+            found = counters.totals(
+                conn,
+                pipeline_id=pipelines.get(conn, pipeline).id if pipeline else None,
+                flow_id=flows.get(conn, flow).id if flow else None,
+                queue_id=queues.get(conn, queue, now).id if queue else None,
+            )
+        return {status.value: number for status, number in found.items()}
+
+    @get("/{job_id:int}", opt=VIEWER, sync_to_thread=True)
+    def show(self, deck: AtDeck, job_id: FromPath[int]) -> shapes.Job:
+        """One job."""
+        with deck.store.read() as conn:
+            return shape(jobs.get(conn, job_id))
+
+    @post("/{job_id:int}/stop", opt=OPERATOR, status_code=200, sync_to_thread=True)
+    def stop(
+        self,
+        deck: AtDeck,
+        actor: By,
+        job_id: FromPath[int],
+        data: JSONBody[requests.Why] = requests.NO_REASON,
+        reason: Reason = "",
+    ) -> shapes.Job:
+        """Stop a job and its tree: at once while it waits; a running one is asked to, and
+        killed if it has not ended by itself after the grace time."""
+        return shape(actions.stop(deck.store, actor, data.reason or reason, job_id))
+
+    @post("/{job_id:int}/kill", opt=OPERATOR, status_code=200, sync_to_thread=True)
+    def kill(
+        self,
+        deck: AtDeck,
+        actor: By,
+        job_id: FromPath[int],
+        data: JSONBody[requests.Why] = requests.NO_REASON,
+        reason: Reason = "",
+    ) -> shapes.Job:
+        """Stop a job and its tree without giving it time to end by itself."""
+        return shape(actions.kill(deck.store, actor, data.reason or reason, job_id))
+
+    @post("/{job_id:int}/retry", opt=OPERATOR, status_code=200, sync_to_thread=True)
+    def retry(
+        self,
+        deck: AtDeck,
+        actor: By,
+        job_id: FromPath[int],
+        data: JSONBody[requests.Retry] = requests.NO_RETRY,
+        reason: Reason = "",
+    ) -> shapes.Job:
+        """Try a failed or stopped job once more, from the failed step or from the start."""
+        why = data.reason or reason
+        return shape(actions.retry(deck.store, actor, why, job_id, from_=data.from_))
+
+    @post("/{job_id:int}/run-again", opt=OPERATOR, status_code=202, sync_to_thread=True)
+    def run_again(
+        self,
+        deck: AtDeck,
+        actor: By,
+        job_id: FromPath[int],
+        data: JSONBody[requests.RunAgain] = requests.NO_CHANGES,
+    ) -> Response[shapes.Job]:
+        """Create a new job like this one, with some of its parameters changed."""
+        job = actions.run_again(deck.store, actor, data.reason, job_id, data.params)
+        return created(deck, job)
+
+    @post("/batch", opt=OPERATOR, status_code=201, sync_to_thread=True)
+    def create_many(
+        self, deck: AtDeck, actor: By, data: JSONBody[requests.NewItems]
+    ) -> CreatedJobs:
+        """Create many jobs, all or none of those that do not fit; gives their ids in order."""
+        items = [
+            EnqueueItem(
+                flow=item.flow,
+                params=item.params,
+                context=item.context,
+                priority=item.priority,
+                run_at=_time(item.run_at, f"items[{index}].run_at"),
+                unique_key=item.unique_key,
+                parent=item.parent,
+            )
+            for index, item in enumerate(data.items)
+        ]
+        ids = actions.create_many(
+            deck.store, actor, data.reason, items, recipes=deck.recipes, manifest=data.manifest
+        )
+        return CreatedJobs(ids)
+
+    @delete("/{job_id:int}", opt=OPERATOR, sync_to_thread=True)
+    def delete(self, deck: AtDeck, actor: By, job_id: FromPath[int], reason: Reason = "") -> None:
+        """Delete an ended job with all that was recorded of it."""
+        actions.delete(deck.store, actor, reason, job_id)
+
+
+class FlowJobsApi(Controller):
+    """`/flows/{flow}/jobs`."""
+
+    path = "/flows/{flow:str}/jobs"
+    tags = ("jobs",)
+
+    @post(opt=OPERATOR, status_code=202)
+    async def create(
+        self,
+        deck: AtDeck,
+        actor: By,
+        flow: FromPath[str],
+        data: JSONBody[requests.NewJob] = requests.NO_PARAMS,
+        wait: Wait = 0,
+    ) -> Response[shapes.Job]:
+        """Create a job of a flow: 202 with the job. With `wait`: 200 with the ended job, or 202
+        when the time is up."""
+        item = EnqueueItem(
+            flow=flow,
+            params=data.params,
+            context=data.context,
+            priority=data.priority,
+            run_at=_time(data.run_at, "run_at"),
+            unique_key=data.unique_key,
+        )
+        job = await deck.run(
+            lambda: actions.create(deck.store, actor, data.reason, item, source="api")
+        )
+        if await deck.waiting.ended(job.id, wait):
+            job = await deck.run(lambda: _get(deck, job.id))
+            return Response(shape(job), status_code=200)
+        if wait:
+            job = await deck.run(lambda: _get(deck, job.id))
+        return created(deck, job)
+
+
+def created(deck: Deck, job: Job) -> Response[shapes.Job]:
+    """202 with the new job and its address."""
+    headers = {"Location": deck.address(f"/api/v1/jobs/{job.id}")}
+    return Response(shape(job), status_code=202, headers=headers)
+
+
+def _time(text: str | None, field: str) -> Micros | None:
+    return None if text is None else clock.from_iso(text, field)
+
+
+def _get(deck: Deck, job_id: int) -> Job:
+    with deck.store.read() as conn:
+        return jobs.get(conn, job_id)

@@ -1,0 +1,100 @@
+"""Parameters that several calls take, and lists as they are answered."""
+
+from typing import Annotated, Generic, TypeVar
+
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter, SkipValidation
+from msgspec import Struct
+
+from jobdeck.domain import clock, filtertext
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.filters import PAGE_MAX, SORTS, JobFilter
+from jobdeck.domain.states import Status
+
+T = TypeVar("T")
+TIME_MAX = 2**62
+
+Reason = Annotated[str, QueryParameter(description="Why, for the audit", max_length=2000)]
+Limit = Annotated[int, QueryParameter(description="At most so many", ge=1, le=PAGE_MAX)]
+After = Annotated[int, QueryParameter(description="Only what follows this id", ge=0, le=2**63 - 1)]
+Wait = Annotated[
+    float,
+    QueryParameter(description="Wait at most so many seconds for the job to end", ge=0, le=300),
+]
+_Text = Annotated[str, QueryParameter(max_length=200)]
+_Number = Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1)]
+_Time = Annotated[
+    str | None,
+    QueryParameter(description="ISO 8601 date or time; without a zone it is UTC"),
+]
+_Statuses = Annotated[
+    list[str] | None,
+    QueryParameter(
+        description="One or several, repeated or separated by commas: "
+        + ", ".join(status.value for status in Status)
+    ),
+]
+Sort = Annotated[
+    str,
+    QueryParameter(
+        description=f"One or several of {', '.join(SORTS)}, separated by commas; - before one "
+        "for descending order",
+    ),
+]
+Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before")]
+
+
+class Items(Struct, Generic[T], frozen=True):
+    """A whole list, or with `next` the id to give as `after` for what follows."""
+
+    items: list[T]
+    next: int | None = None
+
+
+def job_filter(
+    status: _Statuses = None,
+    pipeline: _Text = "",
+    flow: _Text = "",
+    queue: _Text = "",
+    created_after: _Time = None,
+    created_before: _Time = None,
+    q: Annotated[
+        str,
+        QueryParameter(description="Text in parameters, message or error", max_length=200),
+    ] = "",
+    parent: _Number = None,
+    schedule: _Number = None,
+) -> JobFilter:
+    """The filter that a query describes.
+
+    Raises:
+        InvalidValue: names the parameter that cannot be read.
+    """
+    return JobFilter(
+        status=filtertext.statuses(",".join(status)) if status else (),
+        pipeline=pipeline,
+        flow=flow,
+        queue=queue,
+        created_after=_time(created_after, "created_after"),
+        created_before=_time(created_before, "created_before"),
+        q=q,
+        parent=parent,
+        schedule=schedule,
+    )
+
+
+Wanted = NamedDependency[SkipValidation[JobFilter]]
+"""Annotates the parameter `wanted` of a handler that takes the filter's parameters."""
+
+
+def _time(text: str | None, field: str) -> Micros | None:
+    if not text:
+        return None
+    if "T" in text:
+        # An unescaped + before the zone arrives as a space.
+        text = text.replace(" ", "+")
+    at = filtertext.moment(text, clock.now(), field)
+    if abs(at) > TIME_MAX:
+        raise InvalidValue(field, f"{text!r} is beyond all times that a store can hold")
+    return at
