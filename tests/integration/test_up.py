@@ -1,0 +1,323 @@
+"""`jobdeck up` runs jobs, survives the death of any of its processes, and leaves nothing."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tests.integration.launched import Launched, alive, environment, until
+
+JOBDECK = [sys.executable, "-m", "jobdeck.cli"]
+PIPELINES = """
+import time
+from pathlib import Path
+
+from jobdeck import Context, job
+
+
+@job
+def double(n: int = 1) -> int:
+    return 2 * n
+
+
+@job(retries=2)
+def slow(ctx: Context, seconds: float, mark: str) -> str:
+    with Path(mark).open("a") as file:
+        file.write(f"{ctx.attempt}\\n")
+    ctx.sleep(seconds)
+    return "slept"
+"""
+CHANGED = PIPELINES.replace("2 * n", "3 * n")
+BROKEN = PIPELINES + "\nraise RuntimeError('not like this')\n"
+
+Up = Callable[..., Launched]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "work.py").write_text(PIPELINES)
+    return tmp_path
+
+
+@pytest.fixture
+def up(folder: Path) -> Up:
+    def start(*more: str, target: str = "work.py", **settings: str) -> Launched:
+        argv = [*JOBDECK, "up", target, "--port", "0", "--workers", "1", *more]
+        return Launched(argv, cwd=folder, env=environment(**settings))
+
+    return start
+
+
+def api(link: tuple[str, str]) -> AbstractContextManager[httpx.Client]:
+    """Calls as the administrator that the link signs in."""
+    address, token = link
+    transport = httpx.HTTPTransport(retries=3)
+    return httpx.Client(
+        base_url=f"{address}/api/v1",
+        headers={"Authorization": f"Bearer {token}"},
+        transport=transport,
+        timeout=40,
+        trust_env=False,
+    )
+
+
+def run_job(calls: httpx.Client, flow: str, **params: Any) -> dict[str, Any]:
+    """The job when it has ended."""
+    made = calls.post(f"/flows/{flow}/jobs?wait=30", json={"params": params})
+    assert made.status_code == 200, made.text
+    job: dict[str, Any] = made.json()
+    return job
+
+
+def test_runs_jobs_and_ends_with_nothing_left(up: Up) -> None:
+    with up() as running:
+        link = running.link()
+        assert httpx.get(f"{link[0]}/healthz", trust_env=False).status_code == 200
+        with api(link) as calls:
+            job = run_job(calls, "double", n=21)
+        assert (job["status"], job["result"]) == ("completed", 42)
+        assert "Traceback" not in running.said()
+        assert running.end(signal.SIGINT) == 0
+
+
+def test_ends_within_its_time_while_a_job_runs_and_a_page_listens(up: Up, folder: Path) -> None:
+    mark = folder / "began"
+    with up() as running:
+        link = running.link()
+        with api(link) as calls:
+            calls.post("/flows/slow/jobs", json={"params": {"seconds": 60, "mark": str(mark)}})
+            until(mark.exists, "the beginning of the job")
+            with calls.stream("GET", "/events") as events:
+                assert events.status_code == 200
+                assert running.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("role", ["web", "maintenance", "pool"])
+def test_starts_a_killed_process_again(up: Up, role: str) -> None:
+    with up() as running:
+        link = running.link()
+        with api(link) as calls:
+            assert run_job(calls, "double", n=1)["status"] == "completed"
+            old = running.child(role)
+            old.kill()
+            until(lambda: not alive(old), "its end")
+            assert running.child(role).pid != old.pid
+            job = run_job(calls, "double", n=2)
+        assert (job["status"], job["result"]) == ("completed", 4)
+        assert f"{role} was killed by SIGKILL" in running.said()
+        assert running.end() == 0
+
+
+def test_a_job_survives_the_death_of_its_pool(up: Up, folder: Path) -> None:
+    mark = folder / "began"
+    with up() as running:
+        link = running.link()
+        with api(link) as calls:
+            params = {"seconds": 3, "mark": str(mark)}
+            number = calls.post("/flows/slow/jobs", json={"params": params}).json()["id"]
+            until(mark.exists, "the beginning of the job")
+            workers = running.child("pool").children()
+            running.child("pool").kill()
+            until(lambda: not any(alive(worker) for worker in workers), "the end of its workers")
+
+            def status() -> str:
+                answer: str = calls.get(f"/jobs/{number}").json()["status"]
+                return answer
+
+            until(lambda: status() == "completed", "the end of the job", 60)
+        assert running.end() == 0
+
+
+def test_nothing_outlives_a_killed_supervisor(up: Up) -> None:
+    with up() as running:
+        running.link()
+        running.child("pool")
+        until(lambda: len(running.descendants()) == 4, "web, maintenance, pool and a worker")
+        running.process.kill()
+        running.process.wait()
+        running.expect_gone(3)
+
+
+def test_starts_without_a_target(folder: Path) -> None:
+    argv = [*JOBDECK, "up", "--port", "0"]
+    with Launched(argv, cwd=folder, env=environment()) as running:
+        link = running.link()
+        assert "no pipelines" in running.said()
+        with api(link) as calls:
+            assert calls.get("/jobs").json()["items"] == []
+        assert running.end() == 0
+
+
+def test_a_base_path_is_in_every_address(up: Up) -> None:
+    with up("--base-path", "/deck") as running:
+        link = running.link()
+        assert link[0].endswith("/deck")
+        with api(link) as calls:
+            assert run_job(calls, "double", n=2)["result"] == 4
+        assert running.end() == 0
+
+
+def test_two_starts_share_one_store(up: Up, folder: Path) -> None:
+    with up() as first, up() as second:
+        with api(first.link()) as calls, api(second.link()) as others:
+            number = run_job(calls, "double", n=2)["id"]
+            assert others.get(f"/jobs/{number}").json()["status"] == "completed"
+            until(lambda: len(others.get("/pools").json()) == 2, "two pools")
+        assert first.end() == 0
+        assert second.end() == 0
+
+
+def test_reload_takes_a_change_and_keeps_the_old_code_while_it_is_wrong(
+    up: Up, folder: Path
+) -> None:
+    target = folder / "work.py"
+    with up("--reload") as running:
+        with api(running.link()) as calls:
+            assert run_job(calls, "double", n=2)["result"] == 4
+            watcher = running.child("watch")
+            until(lambda: _watches(watcher), "the watch over the files")
+            target.write_text(BROKEN)
+            running.wait_for("not like this")
+            assert run_job(calls, "double", n=2)["result"] == 4
+            target.write_text(CHANGED)
+            running.wait_for("new code loaded")
+            assert run_job(calls, "double", n=2)["result"] == 6
+        assert running.end() == 0
+
+
+def _watches(process: psutil.Process) -> bool:
+    """Whether it has asked the system to tell it of changes, where that can be seen."""
+    folder = Path(f"/proc/{process.pid}/fd")
+    if not folder.exists():
+        time.sleep(1)
+        return True
+    return any("inotify" in str(link.readlink()) for link in folder.iterdir() if link.is_symlink())
+
+
+def test_new_files_run_out_of_the_box(tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    made = Launched([*JOBDECK, "new", str(folder)], cwd=tmp_path, env=environment())
+    with made:
+        assert made.process.wait(20) == 0
+    argv = [*JOBDECK, "up", "pipelines.py", "--reload", "--port", "0"]
+    with Launched(argv, cwd=folder, env=environment()) as running:
+        with api(running.link()) as calls:
+            assert run_job(calls, "hello", name="Ada")["result"] == "Hello, Ada!"
+            job = run_job(calls, "folder_report")
+            assert job["status"] == "completed"
+            assert job["result"]["files"] >= 2
+        assert running.end() == 0
+    assert (folder / "jobdeck.db").exists()
+
+
+class TestRefusals:
+    """Each says one clear sentence, and nothing has begun."""
+
+    def refused(self, folder: Path, *argv: str, code: int = 1, **settings: str) -> str:
+        before = sorted(folder.iterdir())
+        with Launched([*JOBDECK, *argv], cwd=folder, env=environment(**settings)) as tried:
+            assert tried.process.wait(30) == code, tried.said()
+            tried.expect_gone(1)
+            said = tried.said()
+        assert sorted(folder.iterdir()) == before, "something was left behind"
+        assert "Traceback" not in said
+        lines = said.strip().splitlines()
+        assert len(lines) == 1, said
+        return lines[0]
+
+    def test_a_missing_target(self, folder: Path) -> None:
+        assert "nothere.py" in self.refused(folder, "up", "nothere.py", "--port", "0")
+
+    @pytest.mark.parametrize(
+        ("code", "says"),
+        [
+            ("import not_installed_here", "not_installed_here"),
+            ("x = 1 / 0", "division by zero"),
+            ("x = (", "line 1"),
+            ("x = 1", "defines no pipelines"),
+        ],
+    )
+    def test_a_target_that_does_not_load(self, folder: Path, code: str, says: str) -> None:
+        (folder / "bad.py").write_text(code)
+        assert says in self.refused(folder, "up", "bad.py", "--port", "0")
+
+    def test_a_port_in_use(self, folder: Path) -> None:
+        import socket
+
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = str(taken.getsockname()[1])
+            said = self.refused(folder, "up", "work.py", "--port", port)
+        assert port in said
+        assert "--port" in said
+
+    def test_an_open_address_without_a_token(self, folder: Path) -> None:
+        said = self.refused(folder, "up", "work.py", "--port", "0", "--host", "0.0.0.0")
+        assert "JOBDECK_TOKEN" in said
+
+    def test_a_store_that_is_something_else(self, folder: Path) -> None:
+        with sqlite3.connect(folder / "other.db") as other:
+            other.execute("CREATE TABLE cats (name TEXT)")
+        other.close()
+        argv = ["up", "work.py", "--port", "0", "--store", "sqlite:///other.db"]
+        assert "cats" in self.refused(folder, *argv)
+
+    def test_a_store_that_is_damaged(self, folder: Path) -> None:
+        (folder / "jobdeck.db").write_bytes(b"\xff" * 10_000)
+        assert "damaged" in self.refused(folder, "up", "work.py", "--port", "0")
+
+    def test_a_store_of_a_newer_version(self, folder: Path) -> None:
+        with sqlite3.connect(folder / "jobdeck.db") as newer:
+            newer.execute("CREATE TABLE jobdeck_version (version_num VARCHAR(32))")
+            newer.execute("INSERT INTO jobdeck_version VALUES ('9999')")
+        newer.close()
+        said = self.refused(folder, "up", "work.py", "--port", "0")
+        assert "9999" in said
+        assert "Upgrade" in said
+
+    def test_a_store_in_a_folder_that_is_not_there(self, folder: Path) -> None:
+        argv = ["up", "work.py", "--port", "0", "--store", "sqlite:////not/here/x.db"]
+        assert "/not/here" in self.refused(folder, *argv)
+
+    def test_what_is_no_address_of_a_store(self, folder: Path) -> None:
+        argv = ["up", "work.py", "--port", "0", "--store", "mysql://x"]
+        assert "mysql://x" in self.refused(folder, *argv, code=2)
+
+    def test_a_file_of_settings_that_is_wrong(self, folder: Path) -> None:
+        (folder / "jobdeck.toml").write_text("porrt = 1")
+        assert "porrt" in self.refused(folder, "up", "work.py", code=2)
+
+    @pytest.mark.parametrize(
+        "argv",
+        [
+            ("up", "work.py", "--port", "99999"),
+            ("up", "work.py", "--port", "x"),
+            ("up", "work.py", "--workers", "-1"),
+            ("up", "work.py", "--demo"),
+            ("up", "--reload"),
+            ("up", "work.py", "--base-path", "/a b"),
+            ("worker",),
+            ("nothing",),
+        ],
+    )
+    def test_wrong_usage(self, folder: Path, argv: tuple[str, ...]) -> None:
+        self.refused(folder, *argv, code=2)
+
+    def test_an_executor_that_is_not_there_yet(self, folder: Path) -> None:
+        argv = ["worker", "work.py", "--executor", "celery"]
+        assert "not available yet" in self.refused(folder, *argv)
+
+    def test_new_where_files_are(self, folder: Path) -> None:
+        (folder / "jobdeck.toml").write_text("")
+        assert "nothing was written" in self.refused(folder, "new")
