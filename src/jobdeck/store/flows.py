@@ -233,8 +233,12 @@ _STAMP = (
 
 def stamp(conn: Connection, name: str) -> Stamp | None:
     """What tells whether a `Target` that was read before still holds; None: the flow is gone."""
-    mark = "?" if conn.dialect.name == "sqlite" else "%s"
-    row = conn.exec_driver_sql(_STAMP + mark, (name,)).first()
+    if conn.dialect.name == "sqlite":
+        # Part of every enqueue: through SQLAlchemy it takes five times as long.
+        driver: Any = conn.connection.driver_connection
+        row = driver.execute(_STAMP + "?", (name,)).fetchone()
+    else:
+        row = conn.exec_driver_sql(_STAMP + "%s", (name,)).first()
     return None if row is None else (row[0], row[1], row[2], row[3])
 
 
