@@ -19,7 +19,7 @@ SORTS = ("id", "created", "started", "finished", "duration", "priority", "status
 
 class JobFilter(Struct, frozen=True, kw_only=True):
     """Every condition that is set must hold; an empty one lets all pass. `q` is a text that
-    must occur in the parameters, the message or the error."""
+    must occur in the parameters, the message or the error; `roots` leaves children out."""
 
     status: tuple[Status, ...] = ()
     pipeline: str = ""
@@ -30,6 +30,7 @@ class JobFilter(Struct, frozen=True, kw_only=True):
     q: str = ""
     parent: int | None = None
     schedule: int | None = None
+    roots: bool = False
 
 
 class Page(Struct, Generic[T], frozen=True):

@@ -223,7 +223,7 @@ class _Feed:
         if self._watch is None:
             self._watch = self._store.reader.raw_connection()
             self._watch.detach()
-        version = self._watch.driver_connection.execute("PRAGMA data_version").fetchone()
+        version = self._watch.dbapi_connection.execute("PRAGMA data_version").fetchone()
         changed = bool(version != self._version)
         self._version = version
         return changed

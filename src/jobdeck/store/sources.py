@@ -96,6 +96,8 @@ def _restrict(made: Plan, conn: Connection, wanted: JobFilter) -> None:
     if wanted.created_before is not None:
         made.rest.append("jobs.created_at < :created_before")
         made.binds["created_before"] = wanted.created_before
+    if wanted.roots:
+        made.rest.append("jobs.parent_id IS NULL")
     if wanted.q:
         like = "LIKE" if conn.dialect.name == "sqlite" else "ILIKE"
         columns = ("params", "message", "error")
