@@ -3,6 +3,7 @@
 It only saves time: a pool that hears nothing looks again by itself.
 """
 
+import atexit
 import contextlib
 import hashlib
 import os
@@ -68,8 +69,8 @@ class PostgresListener:
 
     def __init__(self, engine: Engine) -> None:
         raw = engine.raw_connection()
-        raw.detach()
         connection: Any = raw.driver_connection
+        raw.detach()
         connection.rollback()
         connection.autocommit = True
         connection.execute("LISTEN jobdeck_wake")
@@ -92,6 +93,7 @@ class PostgresListener:
 
 _sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 _sender.setblocking(False)
+atexit.register(_sender.close)
 
 
 def poke_socket(store: Path) -> None:

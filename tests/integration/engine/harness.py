@@ -139,6 +139,7 @@ class Deck:
         wanted = states or (Status.COMPLETED, Status.FAILED, Status.STOPPED)
 
         def reached() -> Job | None:
+            assert any(process.poll() is None for process in self.processes), "nobody runs jobs"
             job = self.job(job_id)
             return job if job.status in wanted else None
 
