@@ -29,5 +29,5 @@ ROUND: tuple[Pipeline, ...] = (
 
 @job(queue="demo", priority=10)
 def demo(ctx: Context) -> dict[str, int]:
-    """Start one job of each example, and give their numbers."""
+    """Start one job of each example, and give their numbers. `jobdeck up --demo` creates one."""
     return {pipeline.name: ctx.enqueue(pipeline) for pipeline in ROUND}

@@ -30,7 +30,8 @@ CREDENTIALS = ("JOBDECK_STORE", "JOBDECK_URL", "JOBDECK_TOKEN")
 class ChildConfig(Struct, frozen=True, kw_only=True):
     """What a child is told. `listener` is the descriptor of the socket that the web server
     accepts from, `start_token` signs in as administrator, `files` are those to watch. With the
-    descriptor `answers`, the child first prepares the store; see `prepare`."""
+    descriptor `answers`, the child first prepares the store; see `prepare`. `first` is the flow
+    of which it then creates a job."""
 
     settings: Settings
     target: str = ""
@@ -39,6 +40,7 @@ class ChildConfig(Struct, frozen=True, kw_only=True):
     start_token: str = ""
     files: list[str] = []
     answers: int = -1
+    first: str = ""
 
 
 def argv(role: str) -> list[str]:

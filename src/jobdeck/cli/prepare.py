@@ -139,7 +139,8 @@ def serve_preparation(config: ChildConfig) -> bool:
             line = read_line()
             if not line:
                 return False
-            answer(_change(store, msgspec.json.decode(line, type=list[PipelineManifest])))
+            pipelines = msgspec.json.decode(line, type=list[PipelineManifest])
+            answer(_change(store, pipelines, config.first))
         except JobdeckError as error:
             answer(Answer(error=str(error), exit_code=error.exit_code))
             return False
@@ -167,12 +168,16 @@ def _look(store: "Store") -> None:
         )
 
 
-def _change(store: "Store", pipelines: list[PipelineManifest]) -> Answer:
+def _change(store: "Store", pipelines: list[PipelineManifest], first: str) -> Answer:
+    from jobdeck.actions.jobs import create
     from jobdeck.actions.pipelines import register
     from jobdeck.domain.roles import SYSTEM
+    from jobdeck.sdk.transport import EnqueueItem
     from jobdeck.store import schema
 
     schema.ensure(store)
     if pipelines:
         register(store, SYSTEM, "loaded at the start", pipelines)
+    if first:
+        create(store, SYSTEM, "created at the start", EnqueueItem(flow=first))
     return Answer(store=store.name)

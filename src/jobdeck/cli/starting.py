@@ -19,12 +19,16 @@ READY_S = 60.0
 
 
 class Plan:
-    """What a start is about: the settings, the target, and how many workers run it."""
+    """What a start is about: the settings, the target, and how many workers run it: at least
+    `least`, unless the settings say. `first` is the flow of which a job is created."""
 
-    def __init__(self, settings: "Settings", target: str) -> None:
+    def __init__(
+        self, settings: "Settings", target: str, *, first: str = "", least: int = 1
+    ) -> None:
         self.settings = settings
         self.target = target
-        self.workers = settings.workers or processors()
+        self.first = first
+        self.workers = settings.workers or max(processors(), least)
 
     def spec(self, role: str, **more: Any) -> "ChildSpec":
         """What the supervisor needs to start that child."""
@@ -59,7 +63,7 @@ class Plan:
 
         with Preparation() as preparation:
             supervisor.warm_up(self.spec("maintenance", answers=preparation.answers))
-            config = self.config(answers=preparation.answers)
+            config = self.config(answers=preparation.answers, first=self.first)
             preparation.started()
             preparation.tell = functools.partial(supervisor.tell, "maintenance")
             preparation.begin(config)

@@ -1,5 +1,6 @@
 """`jobdeck up`: web server, maintenance and worker pool together, from one command."""
 
+import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,11 @@ from jobdeck.cli.options import base_path, host, pool_size, port, store
 from jobdeck.cli.starting import Plan, new_token, say_when_ready
 
 if TYPE_CHECKING:
-    from jobdeck.client.settings import Settings
     from jobdeck.engine.supervisor import ChildSpec
 
 NOTHING = "no pipelines; name a file or module that defines some: jobdeck up FILE"
+DEMO: dict[str, Any] = {"first": "demo", "least": 3}
+"""The job that starts all examples, and workers enough that a long one holds up no other."""
 
 
 @click.command()
@@ -39,10 +41,11 @@ def up(target: str | None, demo: bool, reload: bool, **flags: Any) -> int:
         target = demo_target()
     if reload and not target:
         raise click.UsageError("--reload needs a TARGET to watch.")
-    return start(settings.read(flags), target or "", reload=reload)
+    plan = Plan(settings.read(flags), target or "", **(DEMO if demo else {}))
+    return start(plan, reload=reload)
 
 
-def start(settings: "Settings", target: str, *, reload: bool = False) -> int:
+def start(plan: Plan, *, reload: bool = False) -> int:
     """Start everything, and watch over it until told to end; returns the exit code.
 
     Raises:
@@ -52,7 +55,7 @@ def start(settings: "Settings", target: str, *, reload: bool = False) -> int:
     from jobdeck.engine.supervisor import Supervisor
     from jobdeck.http import listening
 
-    plan, token = Plan(settings, target), new_token()
+    settings, target, token = plan.settings, plan.target, new_token()
     listener = listening.listen(settings)
     with listener, Supervisor() as supervisor:
         # It waits for its configuration, and imports meanwhile what takes longest.
@@ -60,11 +63,13 @@ def start(settings: "Settings", target: str, *, reload: bool = False) -> int:
         supervisor.warm_up(web)
         report, answer = plan.prepare(supervisor)
         supervisor.keep(web)
+        address = listening.address(settings, listener)
+        # For jobs, which may want to link to their own page.
+        os.environ["JOBDECK_ADDRESS"] = address
         if target:
             supervisor.keep(plan.spec("pool"))
         if reload:
             supervisor.keep(plan.spec("watch", files=report.files))
-        address = listening.address(settings, listener)
 
         def show() -> None:
             banner.show(

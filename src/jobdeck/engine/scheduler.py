@@ -25,9 +25,14 @@ class Scheduler:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._has_queue = False
 
     def fire_due(self, now: Micros) -> int:
         """Create the jobs that are due; gives how many."""
+        if not self._has_queue:
+            with self._store.write() as conn:
+                queues.ensure(conn, QUEUE, builtin=True)
+            self._has_queue = True
         with self._store.read() as conn:
             due = schedules.due(conn, now)
         if not due:
