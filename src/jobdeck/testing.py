@@ -350,6 +350,7 @@ class MemoryRuntime:
                     result=child.result,
                     error=child.message or (child.error.message if child.error else ""),
                     params=item,
+                    step=body["step"],
                 )
             )
         return len(body["items"])

@@ -21,8 +21,8 @@ PAGE = 500
 
 
 class ChildResult(Struct, frozen=True, kw_only=True):
-    """A child that ended. `index` is its place among the items of `ctx.map`; `result` is None
-    and `error` says why unless its status is completed."""
+    """A child that ended. `index` is its place among the items of `ctx.map` in `step`.
+    Unless its status is completed, `result` is None and `error` says why."""
 
     id: int
     index: int
@@ -30,6 +30,7 @@ class ChildResult(Struct, frozen=True, kw_only=True):
     result: Any = None
     error: str = ""
     params: Any = None
+    step: str = ""
 
 
 def map_items(run: StepRun, step: str, target: Pipeline | str, items: Iterable[object]) -> int:
@@ -80,6 +81,7 @@ def _child(raw: dict[str, Any]) -> ChildResult:
         result=_value(raw.get("result")),
         error=str(error),
         params=_value(raw.get("params")),
+        step=raw.get("step", ""),
     )
 
 

@@ -20,9 +20,7 @@ class Retry(JobdeckError):
         InvalidValue: `after` is not a duration.
     """
 
-    def __init__(
-        self, message: str = "", *, after: float | str | timedelta | None = None
-    ) -> None:
+    def __init__(self, message: str = "", *, after: float | str | timedelta | None = None) -> None:
         super().__init__(message or "asked to be tried again")
         if isinstance(after, timedelta):
             after = after.total_seconds()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -53,12 +53,15 @@ class Enqueuer:
     def enqueue_many(self, items: Iterable[object]) -> list[int]:
         """As `Pipeline.enqueue_many`."""
         run_at = self._time()
+        check = self._pipeline.plan.params.check
         made: list[EnqueueItem] = []
-        for index, item in enumerate(items):
+        for item in items:
             try:
-                made.append(self._item(plain_params(self._pipeline, item, {}), run_at))
+                params = _plain(item, {})
+                check(params)
             except InvalidValue as error:
-                raise InvalidValue(f"items[{index}]", str(error)) from None
+                raise InvalidValue(f"items[{len(made)}]", str(error)) from None
+            made.append(self._item(params, run_at))
         return self._send(made) if made else []
 
     def _send(self, items: list[EnqueueItem]) -> list[int]:
@@ -105,20 +108,17 @@ def plain_params(pipeline: Pipeline, params: object, fields: dict[str, Any]) -> 
 
 
 def _plain(params: object, fields: dict[str, Any]) -> dict[str, Any]:
-    if params is not None:
-        if fields:
-            raise InvalidValue("params", "give them as one object or by name, not both")
-        if isinstance(params, (str, bytes, list, tuple, int, float)):
-            raise InvalidValue(
-                "params", f"{jsonable.type_name(params)} given; give a dict or model of names"
-            )
+    if params is not None and fields:
+        raise InvalidValue("params", "give them as one object or by name, not both")
     try:
         given = jsonable.builtins(fields if params is None else params)
     except Exception as error:  # whatever a user's object raises
         raise InvalidValue("params", f"cannot be written as JSON: {error}") from None
-    if not isinstance(given, Mapping):
-        raise InvalidValue("params", "must be names with values")
-    return dict(given)
+    if not isinstance(given, dict):
+        raise InvalidValue(
+            "params", f"{jsonable.type_name(params)} given; give a dict or model of names"
+        )
+    return given
 
 
 def _when(given: EnqueueOptions) -> tuple[Micros | None, float | None]:

@@ -151,7 +151,7 @@ def _settle(ending: Ending, run: StepRun | None) -> Ending:
         if ending.status == "completed":
             told = failure.describe(error, run.name, {})
             return Ending("failed", None, Reason.ERROR, told.message, told)
-    if run.mapped and ending.status == "completed":
+    if run.mapped and ending.status == "completed" and not ending.reason:
         return Ending(WAITING)
     return ending
 

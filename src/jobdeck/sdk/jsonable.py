@@ -57,6 +57,7 @@ def can_revive(kind: object) -> bool:
     return is_pydantic(kind) or (isinstance(kind, type) and issubclass(kind, PurePath))
 
 
+_to_builtins = msgspec.to_builtins
 _encoder = msgspec.json.Encoder(enc_hook=plain)
 
 
@@ -89,7 +90,7 @@ def builtins(value: Any) -> Any:
     Raises:
         TypeError: it cannot be.
     """
-    return msgspec.to_builtins(value, enc_hook=plain, str_keys=True)
+    return _to_builtins(value, enc_hook=plain, str_keys=True)
 
 
 def type_name(value: object) -> str:
@@ -104,5 +105,3 @@ def _safe(error: BaseException) -> str:
         return str(error)
     except Exception:
         return type(error).__name__
-
-

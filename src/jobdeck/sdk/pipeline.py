@@ -140,7 +140,7 @@ class Pipeline:
             InvalidValue: they do not fit; names the field.
             StoreError: the store cannot be used.
         """
-        return self.options().enqueue(params, **fields)
+        return self._plain.enqueue(params, **fields)
 
     def enqueue_many(self, items: Iterable[object]) -> list[int]:
         """Create a job for each model or dict, all or none, and give their numbers in order.
@@ -149,7 +149,11 @@ class Pipeline:
             InvalidValue: one does not fit; names it and the field.
             StoreError: the store cannot be used.
         """
-        return self.options().enqueue_many(items)
+        return self._plain.enqueue_many(items)
+
+    @functools.cached_property
+    def _plain(self) -> Enqueuer:
+        return self.options()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} in {self.file}>"
@@ -160,9 +164,7 @@ class Job(Pipeline, Generic[P, R]):
 
     __name__: str
 
-    def __init__(
-        self, function: Callable[P, R], given: JobSettings, scope: dict[str, Any]
-    ) -> None:
+    def __init__(self, function: Callable[P, R], given: JobSettings, scope: dict[str, Any]) -> None:
         default = getattr(function, "__name__", None)
         self.name = settings.check_name(given.get("name", default), "job")
         self.file, self.line = _place(function)

@@ -69,9 +69,7 @@ class SignatureParameters:
     def _schema(self, merged: dict[str, Parameter], doc: str) -> JsonSchema:
         for parameter in merged.values():
             _check_type(parameter)
-        schema = params.inline_root(
-            msgspec.json.schema(self._model, schema_hook=schema_of_custom)
-        )
+        schema = params.inline_root(msgspec.json.schema(self._model, schema_hook=schema_of_custom))
         del schema["title"]
         described = dict(_ARGUMENT.findall(doc))
         for name, field in schema.get("properties", {}).items():

@@ -7,6 +7,7 @@ import contextlib
 import faulthandler
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,6 +50,8 @@ class PoolTransport:
 def main(arguments: Sequence[str]) -> int:
     """Load the target, run jobs until told to end, and give the exit status."""
     given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    # The terminal's Ctrl-C is for the pool.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     guard.lead_group()
     guard.die_with_parent()
     connection = guard.connect(int(given["--socket"]))

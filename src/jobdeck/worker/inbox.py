@@ -66,7 +66,8 @@ class Inbox:
                     self._take(decode_to_worker(body))
         except (OSError, ValueError, msgspec.MsgspecError):
             pass  # a pool that is gone, or that cannot be understood, is the same
-        self._gone()
+        finally:
+            self._gone()
 
     def _take(self, message: Run | Stop | Recall | Reply | Exit) -> None:
         match message:

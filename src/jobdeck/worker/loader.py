@@ -114,5 +114,3 @@ def _how(status: int) -> str:
     with contextlib.suppress(ValueError):
         return signal.Signals(-status).name
     return f"signal {-status}"
-
-

@@ -1,8 +1,10 @@
 """What a worker has to tell its pool: gathered for a moment, then sent in order."""
 
 import socket
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -41,7 +43,10 @@ class Alarm:
                 while not self.at or (left := self.at - time.monotonic()) > 0:
                     self._changed.wait(left if self.at else None)
                 self.at = 0.0
-            self._action()
+            try:
+                self._action()
+            except Exception:  # the next one may succeed
+                traceback.print_exc(file=sys.__stderr__)
 
 
 class Outbox:

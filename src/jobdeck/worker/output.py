@@ -203,5 +203,3 @@ class JobHandler(logging.Handler):
                     os.write(2, f"{record.levelname} {text}\n".encode(errors="replace"))
         except Exception:  # a line must not fail the job
             self.handleError(record)
-
-

@@ -42,15 +42,15 @@ class Runner:
         self._output = output
         self._meter = Meter()
         self._number = 0
-        self._handlers: dict[int, Any] = {}
-
-    def run(self) -> None:
-        """Run what comes until the pool, or SIGTERM, asks to end."""
-        self._handlers = {
+        self._handlers: dict[int, Any] = {
             signal.SIGINT: signal.SIG_IGN,
             signal.SIGTERM: lambda _number, _frame: self._inbox.leave(),
         }
         self._restore_signals()
+        os.register_at_fork(after_in_child=_default_signals)
+
+    def run(self) -> None:
+        """Run what comes until the pool, or SIGTERM, asks to end."""
         while not self._inbox.leaving:
             batch = self._inbox.batches.get()
             if batch is None:
@@ -122,6 +122,12 @@ class Runner:
         for number, handler in self._handlers.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
+
+
+def _default_signals() -> None:
+    # What a job forks must end when it is told to.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _outcome(

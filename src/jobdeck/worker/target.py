@@ -12,7 +12,7 @@ from types import ModuleType
 
 from msgspec import Struct
 
-from jobdeck.domain.errors import JobdeckError, LoadFailed
+from jobdeck.domain.errors import InvalidValue, JobdeckError, LoadFailed
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.sdk import failure, registry, transport
 from jobdeck.sdk.pipeline import Pipeline
@@ -38,8 +38,7 @@ def load_target(target: str) -> Loaded:
         try:
             root = _import_file(target) if _is_file(target) else _import_module(target)
             pipelines = registry.every()
-            for pipeline in pipelines.values():
-                _ = pipeline.manifest
+            _check(target, pipelines)
         except LoadFailed:
             raise
         except BaseException as error:  # whatever user code raises
@@ -49,6 +48,15 @@ def load_target(target: str) -> Loaded:
             f"{target} defines no pipelines; put @job over a function, or make a Pipeline."
         )
     return Loaded(pipelines=pipelines, files=_files_under(root))
+
+
+def _check(target: str, pipelines: dict[str, Pipeline]) -> None:
+    for pipeline in pipelines.values():
+        try:
+            _ = pipeline.manifest
+        except InvalidValue as error:
+            where = f"{pipeline.file}, line {pipeline.line}"
+            raise LoadFailed(f"{target} cannot be loaded: {where}: {error}") from None
 
 
 class _Refusing:
@@ -69,7 +77,7 @@ class _Refusing:
 
 
 def _is_file(target: str) -> bool:
-    return target.endswith(".py") or "/" in target or Path(target).is_file()
+    return target.endswith(".py") or "/" in target or Path(target).exists()
 
 
 def _import_module(name: str) -> Path:

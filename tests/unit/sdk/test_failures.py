@@ -134,9 +134,7 @@ def test_a_step_has_rules_of_its_own() -> None:
         (LookupError("unheard of"), "", ""),
     ],
 )
-def test_hints_are_the_authors_own_then_common_ones(
-    error: Exception, hint: str, link: str
-) -> None:
+def test_hints_are_the_authors_own_then_common_ones(error: Exception, hint: str, link: str) -> None:
     @job(
         hints={
             KeyError: "Add the column.",

@@ -104,9 +104,7 @@ def test_a_model_is_what_the_steps_get(model: type[Any]) -> None:
         ({"city": "x", "sice": "small"}, "params.sice"),
     ],
 )
-def test_what_does_not_fit_is_named(
-    model: type[Any], given: dict[str, Any], named: str
-) -> None:
+def test_what_does_not_fit_is_named(model: type[Any], given: dict[str, Any], named: str) -> None:
     result = testing.run(of(model), given)
 
     assert (result.status, result.reason) == ("failed", "invalid_config")

@@ -211,9 +211,7 @@ def test_a_default_of_one_step_is_the_default_of_the_parameter() -> None:
         return before + int(n)
 
     assert testing.run(pipeline).result == 6
-    assert pipeline.manifest.params_schema["properties"] == {
-        "n": {"type": "integer", "default": 3}
-    }
+    assert pipeline.manifest.params_schema["properties"] == {"n": {"type": "integer", "default": 3}}
 
 
 def test_coroutine_steps_run_beside_others() -> None:
