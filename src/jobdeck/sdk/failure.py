@@ -8,7 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import jobdeck
 from jobdeck.domain.records import JobError
 from jobdeck.sdk.control import Fail
 from jobdeck.sdk.hints import find_hint
@@ -16,7 +15,7 @@ from jobdeck.sdk.settings import Hints
 
 MESSAGE_CHARS = 8_000
 TRACEBACK_CHARS = 64_000
-_PACKAGE = str(Path(jobdeck.__file__).parent) + "/"
+_PACKAGE = str(Path(__file__).parents[1]) + "/"
 _CUT = "\n… (cut) …\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -258,7 +259,7 @@ def join(ctx, made):
 
     rest = again(spec, peer.reports(spec), attempt=1)
     peer.send(Run([rest]))
-    child = {"status": "completed", "error": None, "params": {}}
+    child: dict[str, Any] = {"status": "completed", "error": None, "params": {}}
     peer.answer([{"id": 7 + n, "index": n, "result": n * n, **child} for n in range(3)])
     assert peer.outcome(rest).result == b"[3,[0,1,4]]"
 
