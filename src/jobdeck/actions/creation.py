@@ -101,9 +101,7 @@ def prepare(
     """
     found: dict[str, Recipe] = {}
     new = []
-    parents = {item.parent for item in items if item.parent is not None}
-    for parent in parents - set(jobs.statuses(conn, parents)) if parents else ():
-        raise NotFound("job", parent)
+    _check_parents(conn, items)
     for index, item in enumerate(items):
         recipe = found.get(item.flow)
         if recipe is None:
@@ -116,6 +114,13 @@ def prepare(
             message = str(error).removeprefix(f"{error.field}: ")
             raise InvalidValue(f"items[{index}].{error.field}", message) from None
     return new
+
+
+def _check_parents(conn: Connection, items: Sequence[EnqueueItem]) -> None:
+    parents = {item.parent for item in items if item.parent is not None}
+    if parents:
+        for parent in parents.difference(jobs.statuses(conn, parents)):
+            raise NotFound("job", parent)
 
 
 def _row(item: EnqueueItem, recipe: Recipe, origin: Origin, is_checked: bool) -> NewJob:

@@ -10,6 +10,7 @@ from litestar.response import File, Stream
 
 from jobdeck.api.kinds import After, Items
 from jobdeck.client import shapes
+from jobdeck.client.in_store import kept_file
 from jobdeck.domain import clock
 from jobdeck.domain.errors import InvalidValue, NotFound
 from jobdeck.domain.records import LogLine
@@ -123,7 +124,7 @@ class JobPartsApi(Controller):
     @get("/files/{name:path}", opt=VIEWER, sync_to_thread=True)
     def download(self, deck: AtDeck, job_id: FromPath[int], name: FromPath[Path]) -> File:
         """One of its files."""
-        path = kept_file(deck, job_id, str(name).lstrip("/"))
+        path = kept_file(deck.store, job_id, str(name).lstrip("/"))
         return File(
             path=path,
             filename=path.name,
@@ -131,22 +132,6 @@ class JobPartsApi(Controller):
             content_disposition_type="attachment",
             headers={"Content-Security-Policy": "default-src 'none'; sandbox"},
         )
-
-
-def kept_file(deck: Deck, job_id: int, name: str) -> Path:
-    """Where the bytes of a job's file lie.
-
-    Raises:
-        NotFound: the job has no such file, or its bytes are gone.
-    """
-    with deck.store.read() as conn:
-        jobs.get(conn, job_id)
-        file = files.get(conn, job_id, name)
-    folder = deck.store.files.resolve()
-    path = (folder / file.path).resolve()
-    if not path.is_relative_to(folder) or not path.is_file():
-        raise NotFound("file", name, "Its bytes are not in the store's folder of files any more.")
-    return path
 
 
 def _accepts_text(request: Request[Any, Any, Any]) -> bool:

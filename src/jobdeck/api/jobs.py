@@ -79,11 +79,14 @@ class JobsApi(Controller):
             )
         return {status.value: number for status, number in found.items()}
 
-    @get("/{job_id:int}", opt=VIEWER, sync_to_thread=True)
-    def show(self, deck: AtDeck, job_id: FromPath[int]) -> shapes.Job:
-        """One job."""
-        with deck.store.read() as conn:
-            return shape(jobs.get(conn, job_id))
+    @get("/{job_id:int}", opt=VIEWER)
+    async def show(self, deck: AtDeck, job_id: FromPath[int], wait: Wait = 0) -> shapes.Job:
+        """One job; with `wait` as it is when it has ended, or when the time is up."""
+        job = await deck.run(lambda: _get(deck, job_id))
+        if wait and not job.status.final:
+            await deck.waiting.ended(job_id, wait)
+            job = await deck.run(lambda: _get(deck, job_id))
+        return shape(job)
 
     @post("/{job_id:int}/stop", opt=OPERATOR, status_code=200, sync_to_thread=True)
     def stop(

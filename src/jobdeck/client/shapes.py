@@ -241,6 +241,16 @@ class File(Shape):
     created_at: datetime
     step: str
 
+    def record(self) -> records.JobFile:
+        """The record of this shape; where the file lies is the server's own business."""
+        return records.JobFile(
+            name=self.name,
+            size=self.size,
+            created_at=clock.from_datetime(self.created_at),
+            path="",
+            step=self.step,
+        )
+
 
 class Event(Shape):
     """Something that happened to a job."""

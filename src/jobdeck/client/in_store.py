@@ -1,0 +1,276 @@
+"""What a client does when it works on a store: actions, and the store's reads."""
+
+# ruff: noqa: D102  (`Client` says what each method does)
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jobdeck.actions import flows as flow_actions
+from jobdeck.actions import jobs as job_actions
+from jobdeck.actions import pipelines as pipeline_actions
+from jobdeck.actions import pools as pool_actions
+from jobdeck.actions import queues as queue_actions
+from jobdeck.actions import schedules as schedule_actions
+from jobdeck.actions.creation import Recipes
+from jobdeck.actions.pools import Freed
+from jobdeck.domain import clock
+from jobdeck.domain.errors import NotFound
+from jobdeck.domain.filters import JobFilter, Page
+from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.records import (
+    ApiCall,
+    Attempt,
+    Event,
+    Flow,
+    Job,
+    JobFile,
+    LogLine,
+    Pipeline,
+    Pool,
+    Queue,
+    Schedule,
+    Step,
+    Worker,
+)
+from jobdeck.domain.roles import Actor
+from jobdeck.domain.states import Status
+from jobdeck.sdk.transport import EnqueueItem
+from jobdeck.store import (
+    attempts,
+    calls,
+    counters,
+    events,
+    files,
+    flows,
+    jobs,
+    logs,
+    pipelines,
+    pools,
+    queues,
+    schedules,
+    steps,
+)
+from jobdeck.store.database import Store
+
+
+class InStore:
+    """The backend over a store; see `Client` for what each method does."""
+
+    def __init__(self, store: Store, actor: Actor) -> None:
+        self.store = store
+        self.actor = actor
+        self._recipes = Recipes()
+
+    # -- jobs --------------------------------------------------------------------------------
+
+    def create(self, item: EnqueueItem, reason: str) -> Job:
+        return job_actions.create(self.store, self.actor, reason, item)
+
+    def create_many(
+        self, items: Sequence[EnqueueItem], manifest: PipelineManifest | None, reason: str
+    ) -> list[int]:
+        return job_actions.create_many(
+            self.store, self.actor, reason, items, recipes=self._recipes, manifest=manifest
+        )
+
+    def find(
+        self, wanted: JobFilter, sort: Sequence[str], limit: int, cursor: str | None
+    ) -> Page[Job]:
+        with self.store.read() as conn:
+            return jobs.find(conn, wanted, sort=sort, limit=limit, cursor=cursor, now=clock.now())
+
+    def count(self, pipeline: str, flow: str, queue: str) -> dict[Status, int]:
+        with self.store.read() as conn:
+            return counters.totals(
+                conn,
+                pipeline_id=pipelines.get(conn, pipeline).id if pipeline else None,
+                flow_id=flows.get(conn, flow).id if flow else None,
+                queue_id=queues.get(conn, queue, clock.now()).id if queue else None,
+            )
+
+    def job(self, job_id: int) -> Job:
+        with self.store.read() as conn:
+            return jobs.get(conn, job_id)
+
+    def wait(self, job_id: int, at_most_s: float) -> Job:
+        deadline = time.monotonic() + at_most_s
+        pause = 0.01
+        while True:
+            with self.store.read() as conn:
+                status = jobs.statuses(conn, [job_id]).get(job_id)
+                left = deadline - time.monotonic()
+                if status is None or status.final or left <= 0:
+                    return jobs.get(conn, job_id)
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.2, 0.2)
+
+    def steps(self, job_id: int) -> list[Step]:
+        with self.store.read() as conn:
+            job = jobs.get(conn, job_id)
+            try:
+                manifest = pipelines.get(conn, job.pipeline).manifest
+            except NotFound:
+                manifest = None
+            return steps.of_job(conn, job, manifest)
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        with self.store.read() as conn:
+            return attempts.of_job(conn, jobs.get(conn, job_id))
+
+    def events(self, job_id: int) -> list[Event]:
+        with self.store.read() as conn:
+            return events.of_job(conn, jobs.get(conn, job_id))
+
+    def calls(self, job_id: int, after: int) -> list[ApiCall]:
+        with self.store.read() as conn:
+            jobs.get(conn, job_id)
+            return calls.of_job(conn, job_id, after=after)
+
+    def logs(
+        self, job_id: int, after: int, level: str, q: str, attempt: int | None, limit: int
+    ) -> list[LogLine]:
+        with self.store.read() as conn:
+            jobs.get(conn, job_id)
+            return logs.of_job(
+                conn, job_id, after=after, level=level, q=q, attempt=attempt, limit=limit
+            )
+
+    def files(self, job_id: int) -> list[JobFile]:
+        with self.store.read() as conn:
+            jobs.get(conn, job_id)
+            return files.of_job(conn, job_id)
+
+    def file(self, job_id: int, name: str) -> bytes:
+        return kept_file(self.store, job_id, name).read_bytes()
+
+    def stop(self, job_id: int, reason: str) -> Job:
+        return job_actions.stop(self.store, self.actor, reason, job_id)
+
+    def kill(self, job_id: int, reason: str) -> Job:
+        return job_actions.kill(self.store, self.actor, reason, job_id)
+
+    def retry(self, job_id: int, from_: str, reason: str) -> Job:
+        return job_actions.retry(self.store, self.actor, reason, job_id, from_=from_)
+
+    def run_again(self, job_id: int, params: Mapping[str, Any], reason: str) -> Job:
+        return job_actions.run_again(self.store, self.actor, reason, job_id, dict(params))
+
+    def delete(self, job_id: int, reason: str) -> None:
+        job_actions.delete(self.store, self.actor, reason, job_id)
+
+    # -- pipelines and flows -----------------------------------------------------------------
+
+    def pipelines(self) -> list[Pipeline]:
+        with self.store.read() as conn:
+            return pipelines.all(conn)
+
+    def pipeline(self, name: str) -> Pipeline:
+        with self.store.read() as conn:
+            return pipelines.get(conn, name)
+
+    def register(
+        self, manifests: Sequence[PipelineManifest], publish: bool, reason: str
+    ) -> list[Pipeline]:
+        return pipeline_actions.register(self.store, self.actor, reason, manifests, publish=publish)
+
+    def publish(self, name: str, version: int | None, reason: str) -> Pipeline:
+        return pipeline_actions.publish(self.store, self.actor, reason, name, version=version)
+
+    def unpublish(self, name: str, reason: str) -> Pipeline:
+        return pipeline_actions.unpublish(self.store, self.actor, reason, name)
+
+    def remove_pipeline(self, name: str, reason: str) -> None:
+        pipeline_actions.remove(self.store, self.actor, reason, name)
+
+    def flows(self, pipeline: str) -> list[Flow]:
+        with self.store.read() as conn:
+            return flows.all(conn, pipeline)
+
+    def flow(self, name: str) -> Flow:
+        with self.store.read() as conn:
+            return flows.get(conn, name)
+
+    def add_flow(self, name: str, pipeline: str, settings: Mapping[str, Any], reason: str) -> Flow:
+        return flow_actions.add(self.store, self.actor, reason, name, pipeline, **settings)
+
+    def edit_flow(self, name: str, changes: Mapping[str, Any], reason: str) -> Flow:
+        return flow_actions.edit(self.store, self.actor, reason, name, dict(changes))
+
+    def remove_flow(self, name: str, reason: str) -> None:
+        flow_actions.remove(self.store, self.actor, reason, name)
+
+    # -- queues, schedules, pools ------------------------------------------------------------
+
+    def queues(self) -> list[Queue]:
+        with self.store.read() as conn:
+            return queues.all(conn, clock.now())
+
+    def pause_queue(self, name: str, reason: str) -> list[Queue]:
+        return queue_actions.pause(self.store, self.actor, reason, name)
+
+    def resume_queue(self, name: str, reason: str) -> list[Queue]:
+        return queue_actions.resume(self.store, self.actor, reason, name)
+
+    def stop_queue(self, name: str, reason: str) -> dict[str, int]:
+        return queue_actions.stop(self.store, self.actor, reason, name).queues
+
+    def schedules(self, flow: str) -> list[Schedule]:
+        with self.store.read() as conn:
+            return schedules.all(conn, flow)
+
+    def schedule(self, schedule_id: int) -> Schedule:
+        with self.store.read() as conn:
+            return schedules.get(conn, schedule_id)
+
+    def add_schedule(self, flow: str, settings: Mapping[str, Any], reason: str) -> Schedule:
+        return schedule_actions.add(self.store, self.actor, reason, flow, **settings)
+
+    def edit_schedule(self, schedule_id: int, changes: Mapping[str, Any], reason: str) -> Schedule:
+        return schedule_actions.edit(self.store, self.actor, reason, schedule_id, dict(changes))
+
+    def remove_schedule(self, schedule_id: int, reason: str) -> None:
+        schedule_actions.remove(self.store, self.actor, reason, schedule_id)
+
+    def pause_schedule(self, schedule_id: int | None, reason: str) -> list[Schedule]:
+        return schedule_actions.pause(self.store, self.actor, reason, schedule_id)
+
+    def resume_schedule(self, schedule_id: int | None, reason: str) -> list[Schedule]:
+        return schedule_actions.resume(self.store, self.actor, reason, schedule_id)
+
+    def run_schedule(self, schedule_id: int, reason: str) -> Job:
+        return schedule_actions.run(self.store, self.actor, reason, schedule_id)
+
+    def pools(self) -> list[Pool]:
+        with self.store.read() as conn:
+            return pools.all(conn)
+
+    def workers(self, pool_id: int | None) -> list[Worker]:
+        with self.store.read() as conn:
+            return pools.list_workers(conn, pool_id)
+
+    def free(self, worker_id: int | None, reason: str) -> list[Freed]:
+        return pool_actions.free(self.store, self.actor, reason, worker_id)
+
+    def drain(self, pool_id: int, reason: str) -> Pool:
+        return pool_actions.drain(self.store, self.actor, reason, pool_id)
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def kept_file(store: Store, job_id: int, name: str) -> Path:
+    """Where the bytes of a job's file lie.
+
+    Raises:
+        NotFound: the job has no such file, or its bytes are gone.
+    """
+    with store.read() as conn:
+        jobs.get(conn, job_id)
+        file = files.get(conn, job_id, name)
+    folder = store.files.resolve()
+    path = (folder / file.path).resolve()
+    if not path.is_relative_to(folder) or not path.is_file():
+        raise NotFound("file", name, "Its bytes are not in the store's folder of files any more.")
+    return path

@@ -1,0 +1,329 @@
+"""What a client does when it works on a server: calls to its API."""
+
+# ruff: noqa: D102  (`Client` says what each method does)
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from jobdeck.actions.pools import Freed
+from jobdeck.client import requests, shapes
+from jobdeck.client.http_transport import TIMEOUT_S, Connection, HttpTransport
+from jobdeck.domain import clock
+from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.filters import JobFilter, Page
+from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.records import (
+    ApiCall,
+    Attempt,
+    Event,
+    Flow,
+    Job,
+    JobFile,
+    LogLine,
+    Pipeline,
+    Pool,
+    Queue,
+    Schedule,
+    Step,
+    Worker,
+)
+from jobdeck.domain.retry import RetryPolicy
+from jobdeck.domain.states import Status
+from jobdeck.sdk.transport import EnqueueItem
+
+
+class _Items(Struct):
+    items: list[msgspec.Raw]
+
+
+class _Stopped(Struct):
+    queues: dict[str, int]
+
+
+class OverHttp:
+    """The backend over a server; see `Client` for what each method does."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._transport = HttpTransport(connection)
+
+    def _one(
+        self,
+        method: str,
+        path: str,
+        shape: type[shapes.Shape],
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Struct | None = None,
+    ) -> Any:
+        return self.connection.call(method, path, shape, query=query, body=body).record()
+
+    def _all(
+        self,
+        method: str,
+        path: str,
+        shape: type[shapes.Shape],
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Struct | None = None,
+    ) -> list[Any]:
+        found = self.connection.call(method, path, _Items, query=query, body=body)
+        return [msgspec.json.decode(item, type=shape).record() for item in found.items]
+
+    # -- jobs --------------------------------------------------------------------------------
+
+    def create(self, item: EnqueueItem, reason: str) -> Job:
+        body = requests.NewJob(
+            params=item.params,
+            context=item.context,
+            priority=item.priority,
+            run_at=None if item.run_at is None else clock.to_datetime(item.run_at).isoformat(),
+            unique_key=item.unique_key,
+            reason=reason,
+        )
+        job: Job = self._one("POST", f"/flows/{_part(item.flow)}/jobs", shapes.Job, body=body)
+        return job
+
+    def create_many(
+        self, items: Sequence[EnqueueItem], manifest: PipelineManifest | None, reason: str
+    ) -> list[int]:
+        return self._transport.enqueue(items, manifest, reason=reason)
+
+    def find(
+        self, wanted: JobFilter, sort: Sequence[str], limit: int, cursor: str | None
+    ) -> Page[Job]:
+        query = {
+            "status": ",".join(wanted.status),
+            "pipeline": wanted.pipeline,
+            "flow": wanted.flow,
+            "queue": wanted.queue,
+            "created_after": _time(wanted.created_after),
+            "created_before": _time(wanted.created_before),
+            "q": wanted.q,
+            "parent": wanted.parent,
+            "schedule": wanted.schedule,
+            "sort": ",".join(sort),
+            "limit": limit,
+            "cursor": cursor,
+        }
+        page = self.connection.call("GET", "/jobs", shapes.Jobs, query=query)
+        items = [item.record() for item in page.items]
+        return Page(items, page.next, shapes.micros(page.searched_to))
+
+    def count(self, pipeline: str, flow: str, queue: str) -> dict[Status, int]:
+        query = {"pipeline": pipeline, "flow": flow, "queue": queue}
+        return self.connection.call("GET", "/jobs/count", dict[Status, int], query=query)
+
+    def job(self, job_id: int) -> Job:
+        job: Job = self._one("GET", f"/jobs/{job_id}", shapes.Job)
+        return job
+
+    def wait(self, job_id: int, at_most_s: float) -> Job:
+        found = self.connection.call(
+            "GET",
+            f"/jobs/{job_id}",
+            shapes.Job,
+            query={"wait": at_most_s},
+            timeout_s=at_most_s + TIMEOUT_S,
+        )
+        job: Job = found.record()
+        return job
+
+    def steps(self, job_id: int) -> list[Step]:
+        return self._all("GET", f"/jobs/{job_id}/steps", shapes.Step)
+
+    def attempts(self, job_id: int) -> list[Attempt]:
+        return self._all("GET", f"/jobs/{job_id}/attempts", shapes.Attempt)
+
+    def events(self, job_id: int) -> list[Event]:
+        return self._all("GET", f"/jobs/{job_id}/events", shapes.Event)
+
+    def calls(self, job_id: int, after: int) -> list[ApiCall]:
+        return self._all("GET", f"/jobs/{job_id}/calls", shapes.Call, query={"after": after})
+
+    def logs(
+        self, job_id: int, after: int, level: str, q: str, attempt: int | None, limit: int
+    ) -> list[LogLine]:
+        query = {"after": after, "level": level, "q": q, "attempt": attempt, "limit": limit}
+        return self._all("GET", f"/jobs/{job_id}/logs", shapes.LogLine, query=query)
+
+    def files(self, job_id: int) -> list[JobFile]:
+        return self._all("GET", f"/jobs/{job_id}/files", shapes.File)
+
+    def file(self, job_id: int, name: str) -> bytes:
+        return self.connection.send("GET", f"/jobs/{job_id}/files/{quote(name)}")
+
+    def stop(self, job_id: int, reason: str) -> Job:
+        return self._job(f"/jobs/{job_id}/stop", requests.Why(reason=reason))
+
+    def kill(self, job_id: int, reason: str) -> Job:
+        return self._job(f"/jobs/{job_id}/kill", requests.Why(reason=reason))
+
+    def retry(self, job_id: int, from_: str, reason: str) -> Job:
+        return self._job(f"/jobs/{job_id}/retry", requests.Retry(from_=from_, reason=reason))
+
+    def run_again(self, job_id: int, params: Mapping[str, Any], reason: str) -> Job:
+        body = requests.RunAgain(params=dict(params), reason=reason)
+        return self._job(f"/jobs/{job_id}/run-again", body)
+
+    def _job(self, path: str, body: Struct) -> Job:
+        job: Job = self._one("POST", path, shapes.Job, body=body)
+        return job
+
+    def delete(self, job_id: int, reason: str) -> None:
+        self.connection.send("DELETE", f"/jobs/{job_id}", query={"reason": reason})
+
+    # -- pipelines and flows -----------------------------------------------------------------
+
+    def pipelines(self) -> list[Pipeline]:
+        return self._all("GET", "/pipelines", shapes.Pipeline)
+
+    def pipeline(self, name: str) -> Pipeline:
+        pipeline: Pipeline = self._one("GET", f"/pipelines/{_part(name)}", shapes.Pipeline)
+        return pipeline
+
+    def register(
+        self, manifests: Sequence[PipelineManifest], publish: bool, reason: str
+    ) -> list[Pipeline]:
+        body = requests.Manifests(pipelines=list(manifests), publish=publish, reason=reason)
+        return self._all("POST", "/pipelines", shapes.Pipeline, body=body)
+
+    def publish(self, name: str, version: int | None, reason: str) -> Pipeline:
+        body = requests.Publish(version=version, reason=reason)
+        path = f"/pipelines/{_part(name)}/publish"
+        pipeline: Pipeline = self._one("POST", path, shapes.Pipeline, body=body)
+        return pipeline
+
+    def unpublish(self, name: str, reason: str) -> Pipeline:
+        path, body = f"/pipelines/{_part(name)}/unpublish", requests.Why(reason=reason)
+        pipeline: Pipeline = self._one("POST", path, shapes.Pipeline, body=body)
+        return pipeline
+
+    def remove_pipeline(self, name: str, reason: str) -> None:
+        self.connection.send("DELETE", f"/pipelines/{_part(name)}", query={"reason": reason})
+
+    def flows(self, pipeline: str) -> list[Flow]:
+        return self._all("GET", "/flows", shapes.Flow, query={"pipeline": pipeline})
+
+    def flow(self, name: str) -> Flow:
+        flow: Flow = self._one("GET", f"/flows/{_part(name)}", shapes.Flow)
+        return flow
+
+    def add_flow(self, name: str, pipeline: str, settings: Mapping[str, Any], reason: str) -> Flow:
+        values = {key: value for key, value in settings.items() if value not in (None, "")}
+        body = requests.NewFlow(name=name, pipeline=pipeline, **_rule(values), reason=reason)
+        flow: Flow = self._one("POST", "/flows", shapes.Flow, body=body)
+        return flow
+
+    def edit_flow(self, name: str, changes: Mapping[str, Any], reason: str) -> Flow:
+        body = _changes(requests.FlowChanges, _rule(changes), reason)
+        flow: Flow = self._one("PATCH", f"/flows/{_part(name)}", shapes.Flow, body=body)
+        return flow
+
+    def remove_flow(self, name: str, reason: str) -> None:
+        self.connection.send("DELETE", f"/flows/{_part(name)}", query={"reason": reason})
+
+    # -- queues, schedules, pools ------------------------------------------------------------
+
+    def queues(self) -> list[Queue]:
+        return self._all("GET", "/queues", shapes.Queue)
+
+    def pause_queue(self, name: str, reason: str) -> list[Queue]:
+        body = requests.Why(reason=reason)
+        return self._all("POST", f"/queues/{_part(name)}/pause", shapes.Queue, body=body)
+
+    def resume_queue(self, name: str, reason: str) -> list[Queue]:
+        body = requests.Why(reason=reason)
+        return self._all("POST", f"/queues/{_part(name)}/resume", shapes.Queue, body=body)
+
+    def stop_queue(self, name: str, reason: str) -> dict[str, int]:
+        path, body = f"/queues/{_part(name)}/stop", requests.Why(reason=reason)
+        return self.connection.call("POST", path, _Stopped, body=body, timeout_s=600).queues
+
+    def schedules(self, flow: str) -> list[Schedule]:
+        return self._all("GET", "/schedules", shapes.Schedule, query={"flow": flow})
+
+    def schedule(self, schedule_id: int) -> Schedule:
+        found: Schedule = self._one("GET", f"/schedules/{schedule_id}", shapes.Schedule)
+        return found
+
+    def add_schedule(self, flow: str, settings: Mapping[str, Any], reason: str) -> Schedule:
+        values = {key: value for key, value in settings.items() if value not in (None, "")}
+        body = requests.NewSchedule(flow=flow, **values, reason=reason)
+        made: Schedule = self._one("POST", "/schedules", shapes.Schedule, body=body)
+        return made
+
+    def edit_schedule(self, schedule_id: int, changes: Mapping[str, Any], reason: str) -> Schedule:
+        body = _changes(requests.ScheduleChanges, changes, reason)
+        made: Schedule = self._one("PATCH", f"/schedules/{schedule_id}", shapes.Schedule, body=body)
+        return made
+
+    def remove_schedule(self, schedule_id: int, reason: str) -> None:
+        self.connection.send("DELETE", f"/schedules/{schedule_id}", query={"reason": reason})
+
+    def pause_schedule(self, schedule_id: int | None, reason: str) -> list[Schedule]:
+        path, body = f"/schedules/{_number(schedule_id)}/pause", requests.Why(reason=reason)
+        return self._all("POST", path, shapes.Schedule, body=body)
+
+    def resume_schedule(self, schedule_id: int | None, reason: str) -> list[Schedule]:
+        path, body = f"/schedules/{_number(schedule_id)}/resume", requests.Why(reason=reason)
+        return self._all("POST", path, shapes.Schedule, body=body)
+
+    def run_schedule(self, schedule_id: int, reason: str) -> Job:
+        return self._job(f"/schedules/{schedule_id}/run", requests.Why(reason=reason))
+
+    def pools(self) -> list[Pool]:
+        return self._all("GET", "/pools", shapes.Pool)
+
+    def workers(self, pool_id: int | None) -> list[Worker]:
+        return self._all("GET", f"/pools/{_number(pool_id)}/workers", shapes.Worker)
+
+    def free(self, worker_id: int | None, reason: str) -> list[Freed]:
+        path, body = f"/workers/{_number(worker_id)}/free", requests.Why(reason=reason)
+        found = self.connection.call("POST", path, _Items, body=body)
+        return [msgspec.json.decode(item, type=Freed) for item in found.items]
+
+    def drain(self, pool_id: int, reason: str) -> Pool:
+        body = requests.Why(reason=reason)
+        pool: Pool = self._one("POST", f"/pools/{pool_id}/drain", shapes.Pool, body=body)
+        return pool
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _number(number: int | None) -> str:
+    return "all" if number is None else str(number)
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else clock.to_datetime(at).isoformat()
+
+
+def _rule(values: Mapping[str, Any]) -> dict[str, Any]:
+    """With a retry policy as the body has it."""
+    retry = values.get("retry")
+    if isinstance(retry, RetryPolicy):
+        return {**values, "retry": requests.RetryRule.of(retry)}
+    return dict(values)
+
+
+def _changes(kind: type[Struct], changes: Mapping[str, Any], reason: str) -> Struct:
+    """A body that holds these changes and nothing else.
+
+    Raises:
+        InvalidValue: there is no such setting.
+    """
+    for name in changes:
+        if name not in kind.__struct_fields__ or name == "reason":
+            known = ", ".join(each for each in kind.__struct_fields__ if each != "reason")
+            raise InvalidValue(name, f"no such setting to change; there are: {known}")
+    return kind(**changes, reason=reason)

@@ -1,0 +1,31 @@
+"""Creating jobs straight in a store."""
+
+from collections.abc import Sequence
+
+from jobdeck.actions.creation import Origin, Recipes, create_many
+from jobdeck.client.opening import local_actor
+from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.sdk.transport import EnqueueItem
+from jobdeck.store.database import Store
+
+
+class StoreTransport:
+    """`enqueue()` into a store; see `sdk.transport.Transport`. Safe to share between threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._recipes = Recipes()
+        self._origin = Origin(source="sdk", created_by=local_actor().name)
+
+    def enqueue(
+        self, items: Sequence[EnqueueItem], manifest: PipelineManifest | None = None
+    ) -> list[int]:
+        """Create the jobs, all of them or none; gives their numbers in order.
+
+        Raises:
+            NotFound: no such flow, and no manifest to make it from.
+            WrongState: the pipeline is not published.
+            InvalidValue: parameters do not fit the published version's schema.
+            StoreError: the store cannot be used.
+        """
+        return create_many(self._store, items, self._origin, self._recipes, manifest=manifest)
