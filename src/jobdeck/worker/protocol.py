@@ -198,10 +198,11 @@ class FileKept(Struct, frozen=True, array_like=True, tag="file"):
 class Call(Struct, frozen=True, array_like=True, tag="call"):
     """A question or request that the pool answers with a `Reply`.
 
-    Kinds and bodies: `map` {step, flow, items: [params], start: index of the first} gives the
-    number of children; `children` {after: job id, limit} gives a list of {id, index, status,
-    result, error, params}; `enqueue` {items: [{flow, params, priority, run_at, ...}]} gives the
-    new jobs' numbers.
+    Kinds and bodies: `map` {step: its name, flow, items: [params], start: index of the first,
+    manifest} gives the number of children; `children` {after: job id, limit} gives a list of
+    {id, index, step, status, result, error, params}; `enqueue` {items: [{flow, params, priority,
+    run_at, ...}], manifest} gives the new jobs' numbers. `manifest` is that of the pipeline if
+    the job's code defines it, else None: one that is not known is registered by it.
     """
 
     job: int

@@ -12,6 +12,7 @@ from jobdeck.domain.states import Reason
 from jobdeck.sdk.execution import Ending, run_job, stopped
 from jobdeck.sdk.plan import Plan
 from jobdeck.worker.board import Board
+from jobdeck.worker.folder import WorkingFolder
 from jobdeck.worker.inbox import Inbox
 from jobdeck.worker.outbox import OUTCOMES_S, Outbox
 from jobdeck.worker.output import Output
@@ -41,6 +42,7 @@ class Runner:
         self._board = board
         self._output = output
         self._meter = Meter()
+        self._folder = WorkingFolder()
         self._number = 0
         self._handlers: dict[int, Any] = {
             signal.SIGINT: signal.SIG_IGN,
@@ -111,6 +113,8 @@ class Runner:
             self._inbox.stops.pop((spec.job, spec.claim), None)
         if not self._output.intact:
             self._output.restore()
+        if self._folder.left:
+            self._folder.come_back()
 
     def _give_back(self) -> None:
         waiting = self._inbox.waiting

@@ -134,7 +134,7 @@ def next(ctx):
     assert peer.reports(second) == []
 
 
-def test_a_job_that_changes_the_streams_changes_its_own_only(worker: Start) -> None:
+def test_a_job_that_changes_its_surroundings_changes_its_own_only(worker: Start) -> None:
     peer = worker("""
 import os, signal, sys
 @job
@@ -149,8 +149,12 @@ def closes():
 @job
 def talks():
     print("heard")
+@job
+def where():
+    return os.getcwd()
 """)
     assert peer.run("spoils").status == "completed"
     assert peer.said(peer.start("talks")) == ["heard"]
+    assert peer.result("where") == str(peer.folder)
     assert peer.run("closes").status == "completed"
     assert peer.said(peer.start("talks")) == ["heard"]
