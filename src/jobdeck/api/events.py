@@ -37,7 +37,7 @@ _Since = Annotated[
     QueryParameter(
         description="Go on after this event; as the header Last-Event-ID does",
         ge=0,
-        le=2**63 - 1,
+        le=2**53,
     ),
 ]
 

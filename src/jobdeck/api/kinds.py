@@ -17,13 +17,13 @@ TIME_MAX = 2**62
 
 Reason = Annotated[str, QueryParameter(description="Why, for the audit", max_length=2000)]
 Limit = Annotated[int, QueryParameter(description="At most so many", ge=1, le=PAGE_MAX)]
-After = Annotated[int, QueryParameter(description="Only what follows this id", ge=0, le=2**63 - 1)]
+After = Annotated[int, QueryParameter(description="Only what follows this id", ge=0, le=2**53)]
 Wait = Annotated[
     float,
     QueryParameter(description="Wait at most so many seconds for the job to end", ge=0, le=300),
 ]
 _Text = Annotated[str, QueryParameter(max_length=200)]
-_Number = Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1)]
+_Number = Annotated[int | None, QueryParameter(ge=1, le=2**53)]
 _Time = Annotated[
     str | None,
     QueryParameter(description="ISO 8601 date or time; without a zone it is UTC"),

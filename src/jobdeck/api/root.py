@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from litestar import Request, Response, Router, get, head
+from litestar import Request, Response, get, head
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -27,18 +27,18 @@ class Health(Struct, frozen=True):
     status: str = "ok"
 
 
-@get("/healthz", opt=PUBLIC, sync_to_thread=False)
+@get("/healthz", opt=PUBLIC, tags=["health"], sync_to_thread=False)
 def healthz() -> Health:
     """The process lives; says nothing of the store."""
     return Health()
 
 
-@head("/healthz", opt=PUBLIC, sync_to_thread=False)
+@head("/healthz", opt=PUBLIC, tags=["health"], sync_to_thread=False)
 def healthz_head() -> None:
     """The same without a body."""
 
 
-@get("/readyz", opt=PUBLIC, sync_to_thread=True)
+@get("/readyz", opt=PUBLIC, tags=["health"], sync_to_thread=True)
 def readyz(deck: AtDeck) -> Health:
     """The store can be reached and its schema is the one that this program uses; else 503."""
     found = schema.status(deck.store)
@@ -50,7 +50,7 @@ def readyz(deck: AtDeck) -> Health:
     return Health()
 
 
-@get("/metrics", opt=PUBLIC)
+@get("/metrics", opt=PUBLIC, tags=["health"])
 async def metrics(request: Request[Any, Any, Any], deck: AtDeck) -> Response[bytes]:
     """Numbers of jobs, queues, pools and workers for Prometheus."""
     if not deck.settings.open_metrics and await auth.identify(deck, request) is None:
@@ -111,6 +111,5 @@ class _Snapshot(Collector):
         yield workers
 
 
-def root_router(path: str) -> Router:
-    """The routes that stand at the root of a deck."""
-    return Router(path or "/", route_handlers=[healthz, healthz_head, readyz, metrics])
+ROOT = (healthz, healthz_head, readyz, metrics)
+"""The routes that stand at the root of a deck."""

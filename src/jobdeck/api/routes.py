@@ -1,15 +1,19 @@
 """All routes of the REST API of one deck."""
 
+from functools import cache
+
 from litestar import Router
+from litestar.types import ControllerRouterHandler
 
 from jobdeck.api import events
+from jobdeck.api.docs import docs_router
 from jobdeck.api.flows import FlowsApi
 from jobdeck.api.job_parts import JobPartsApi
 from jobdeck.api.jobs import FlowJobsApi, JobsApi
 from jobdeck.api.pipelines import PipelinesApi
 from jobdeck.api.pools import PoolsApi, WorkersApi
 from jobdeck.api.queues import QueuesApi
-from jobdeck.api.root import root_router
+from jobdeck.api.root import ROOT
 from jobdeck.api.schedules import SchedulesApi
 from jobdeck.api.session import SessionApi
 from jobdeck.http import auth, problems, query
@@ -33,16 +37,20 @@ CONTROLLERS = (
 )
 
 
-def v1_router() -> Router:
-    """Everything under `/api/v1`."""
-    return Router("/api/v1", route_handlers=CONTROLLERS)
+@cache
+def _described() -> tuple[ControllerRouterHandler, ...]:
+    return (Router("/api/v1", route_handlers=CONTROLLERS), *ROOT)
 
 
 def api_router(deck: Deck) -> Router:
     """The router of the API, mounted at the deck's base path."""
     return Router(
         deck.base_path or "/",
-        route_handlers=[v1_router(), root_router("/")],
+        route_handlers=[
+            Router("/api/v1", route_handlers=CONTROLLERS),
+            docs_router(_described()),
+            *ROOT,
+        ],
         guards=[auth.guard(deck), query.known_only],
         dependencies=dependencies(deck),
         exception_handlers=problems.HANDLERS,
