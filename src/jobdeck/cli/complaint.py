@@ -1,6 +1,8 @@
 """What is said of an error, in one line."""
 
+import contextlib
 import re
+import sys
 
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"<]+)", line (?P<line>\d+)', re.MULTILINE)
 
@@ -14,3 +16,13 @@ def explain(error: Exception) -> str:
     file, line = frames[-1]
     place = f"{file}, line {line}"
     return text if place in text else f"{text.rstrip('.')} ({place})."
+
+
+def complain(error: Exception | str) -> None:
+    """Say it on standard error."""
+    text = error if isinstance(error, str) else explain(error)
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):
+        sys.stderr.write(f"jobdeck: {text}\n")
+        sys.stderr.flush()

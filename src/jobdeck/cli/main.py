@@ -7,20 +7,32 @@ from collections.abc import Sequence
 
 import rich_click as click
 
-from jobdeck.cli.complaint import explain
+from jobdeck.cli.complaint import complain
+from jobdeck.cli.db import db
+from jobdeck.cli.flows import flows
+from jobdeck.cli.jobs import jobs
 from jobdeck.cli.new import new
+from jobdeck.cli.pipelines import pipelines
+from jobdeck.cli.queues import queues
+from jobdeck.cli.run import run
+from jobdeck.cli.schedules import schedules
 from jobdeck.cli.up import up
 from jobdeck.cli.web import web
 from jobdeck.cli.worker import worker
+from jobdeck.cli.workers import workers
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="jobdeck", prog_name="jobdeck")
 def jobdeck() -> None:
-    """Run, show and control jobs."""
+    """Run, show and control jobs.
+
+    Commands work on the store in the working directory (JOBDECK_STORE, jobdeck.toml), or with
+    JOBDECK_URL and JOBDECK_TOKEN on a server.
+    """
 
 
-for command in (up, new, web, worker):
+for command in (up, new, web, worker, run, jobs, flows, queues, schedules, workers, pipelines, db):
     jobdeck.add_command(command)
 
 
@@ -37,15 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             error.show()
             return 2
         command = error.ctx.command_path if error.ctx else "jobdeck"
-        _say(f"{error.format_message()} Try: {command} --help")
+        complain(f"{error.format_message()} Try: {command} --help")
         return 2
     except click.ClickException as error:
-        _say(error.format_message())
+        complain(error.format_message())
         return error.exit_code
     except JobdeckError as error:
         if debugging():
             raise
-        _say(explain(error))
+        complain(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
@@ -57,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debugging():
             raise
-        _say(
+        complain(
             f"{type(error).__name__}: {error} (this is a mistake in Jobdeck; set JOBDECK_DEBUG=1 "
             "to see where)"
         )
@@ -67,12 +79,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def debugging() -> bool:
     """Whether errors are to show where they come from."""
     return bool(os.environ.get("JOBDECK_DEBUG"))
-
-
-def _say(text: str) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        sys.stderr.write(f"jobdeck: {text}\n")
-        sys.stderr.flush()
 
 
 if __name__ == "__main__":

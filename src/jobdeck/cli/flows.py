@@ -1,0 +1,167 @@
+"""`jobdeck flows`: configured instances of pipelines."""
+
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from jobdeck.cli.connecting import connected
+
+if TYPE_CHECKING:
+    from jobdeck.cli.output import Output
+    from jobdeck.client.client import Client
+    from jobdeck.domain.records import Flow
+
+_SETTINGS = (
+    click.option("--queue", help="Where its jobs wait."),
+    click.option("--priority", type=int, help="Larger goes first."),
+    click.option("-p", "pairs", multiple=True, metavar="KEY=VALUE", help="A parameter."),
+    click.option("--params", default="", metavar="FILE", help="A file of JSON; - is stdin."),
+    click.option("--context", metavar="NAME", help="The named set of parameters to use."),
+    click.option("--retries", type=int, help="More attempts after one that failed."),
+    click.option("--backoff", metavar="TIME", help="Before the first of them, such as 30s."),
+    click.option("--timeout", metavar="TIME", help="How long a step may take, such as 5m."),
+    click.option("--reason", default="", metavar="TEXT", help="Why, for the audit."),
+)
+
+
+@click.group()
+def flows() -> None:
+    """Configured instances of pipelines."""
+
+
+def _settings(function: Any) -> Any:
+    for option in reversed(_SETTINGS):
+        function = option(function)
+    return function
+
+
+@flows.command("list")
+@click.option("--pipeline", default="", help="Of that pipeline.")
+@connected
+def list_(client: "Client", out: "Output", pipeline: str) -> None:
+    """List flows."""
+    from jobdeck.client import shapes
+
+    found = client.flows(pipeline)
+    if out.as_json:
+        out.json([shapes.Flow.of(flow) for flow in found])
+        return
+    rows = [
+        (flow.name, flow.pipeline, flow.queue, flow.priority, flow.params or None) for flow in found
+    ]
+    heads = ("FLOW", "PIPELINE", "QUEUE", "PRIORITY", "PARAMETERS")
+    out.table(heads, rows, empty="There are no flows yet.", right="PRIORITY")
+
+
+@flows.command()
+@click.argument("name")
+@connected
+def show(client: "Client", out: "Output", name: str) -> None:
+    """Show a flow, and the parameters that it takes."""
+    show_flow(out, client, client.flow(name))
+
+
+@flows.command()
+@click.argument("name")
+@click.option("--pipeline", required=True, help="What it is a flow of.")
+@_settings
+@connected
+def add(
+    client: "Client", out: "Output", name: str, pipeline: str, reason: str, **given: Any
+) -> None:
+    """Configure a new flow of a pipeline; what is not given is as the pipeline says."""
+    found = _given(client, pipeline, None, given)
+    show_flow(out, client, client.add_flow(name, pipeline, reason=reason, **found))
+
+
+@flows.command()
+@click.argument("name")
+@_settings
+@connected
+def edit(client: "Client", out: "Output", name: str, reason: str, **given: Any) -> None:
+    """Change what is given; other parameters of the flow stay as they are."""
+    flow = client.flow(name)
+    found = _given(client, flow.pipeline, flow, given)
+    if not found:
+        raise click.UsageError("There is nothing to change; give an option, such as --queue.")
+    show_flow(out, client, client.edit_flow(name, reason=reason, **found))
+
+
+@flows.command()
+@click.argument("name")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@connected
+def remove(client: "Client", out: "Output", name: str, reason: str) -> None:
+    """Take a flow away with its schedules; its jobs remain to be seen."""
+    client.remove_flow(name, reason=reason)
+    if out.as_json:
+        out.json({"removed": name})
+    out.say(f"Flow {name} is removed.")
+
+
+def _given(
+    client: "Client", pipeline: str, flow: "Flow | None", given: dict[str, Any]
+) -> dict[str, Any]:
+    """The settings of a flow that the options say."""
+    from jobdeck.cli.params import gather
+    from jobdeck.domain import clock
+    from jobdeck.domain.retry import RetryPolicy
+
+    manifest = client.pipeline(pipeline).manifest
+    found = {
+        name: given[name] for name in ("queue", "priority", "context") if given[name] is not None
+    }
+    if given["pairs"] or given["params"]:
+        params = gather(given["pairs"], given["params"], manifest.params_schema)
+        found["params"] = {**(flow.params if flow else {}), **params}
+    if given["timeout"] is not None:
+        found["timeout_s"] = clock.parse_duration(given["timeout"], "timeout")
+    if given["retries"] is not None or given["backoff"] is not None:
+        policy = (flow.retry if flow else None) or manifest.retry
+        retries = policy.retries if given["retries"] is None else given["retries"]
+        backoff = clock.parse_duration(given["backoff"], "backoff")
+        found["retry"] = RetryPolicy(
+            retries, policy.backoff_s if backoff is None else backoff, policy.max_s, policy.jitter
+        )
+    return found
+
+
+def show_flow(out: "Output", client: "Client", flow: "Flow") -> None:
+    """All about a flow."""
+    from jobdeck.cli.output import seconds
+    from jobdeck.client import shapes
+
+    if out.as_json:
+        out.json(shapes.Flow.of(flow))
+        return
+    manifest = client.pipeline(flow.pipeline).manifest
+    retry = flow.retry or manifest.retry
+    out.fields(
+        [
+            ("Flow", flow.name),
+            ("Pipeline", flow.pipeline),
+            ("About", manifest.doc),
+            ("Queue", f"{flow.queue}, priority {flow.priority}"),
+            ("Context", flow.context),
+            ("Retries", f"{retry.retries}, the first after {seconds(retry.backoff_s)}"),
+            ("Timeout", seconds(flow.timeout_s or manifest.timeout_s)),
+            ("Steps", ", ".join(step.name for step in manifest.steps)),
+            ("Parameters", flow.params),
+        ]
+    )
+    schema = manifest.params_schema
+    required = set(schema.get("required", ()))
+    rows = []
+    for name, rule in schema.get("properties", {}).items():
+        default = "required" if name in required else rule.get("default")
+        rows.append((name, _type_text(rule, schema), default, rule.get("description", "")))
+    if rows:
+        out.say("")
+        out.table(("TAKES", "TYPE", "DEFAULT", "ABOUT"), rows, empty="")
+
+
+def _type_text(rule: Any, schema: dict[str, Any]) -> str:
+    from jobdeck.cli.params import JSON_TYPES, types_of
+
+    types = types_of(rule, schema)
+    return "any" if types == JSON_TYPES else " or ".join(sorted(types))

@@ -1,0 +1,244 @@
+"""`jobdeck jobs`: find jobs, look at them, and control them."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from jobdeck.cli.connecting import connected, each
+
+if TYPE_CHECKING:
+    from jobdeck.cli.output import Output
+    from jobdeck.client.client import Client
+    from jobdeck.domain.filters import JobFilter
+    from jobdeck.domain.records import Job
+
+LOOK_S = 0.5
+"""How often `logs --follow` asks for more."""
+
+
+@click.group()
+def jobs() -> None:
+    """Find jobs, look at them, and control them."""
+
+
+@jobs.command("list")
+@click.argument("words", nargs=-1, metavar="[FILTER]...")
+@click.option("--status", "-s", multiple=True, help="One status or several, such as failed.")
+@click.option("--pipeline", help="Of that pipeline.")
+@click.option("--flow", help="Of that flow.")
+@click.option("--queue", help="In that queue.")
+@click.option("--parent", type=int, metavar="ID", help="Children of that job.")
+@click.option("--since", metavar="TIME", help="Created since then: 2026-11-20, or 2h ago.")
+@click.option("--until", metavar="TIME", help="Created before then.")
+@click.option("--sort", default="-id", help="Such as -id, duration, -finished.")
+@click.option("--limit", type=click.IntRange(1), default=50, help="At most so many; 50.")
+@connected
+def list_(
+    client: "Client",
+    out: "Output",
+    words: tuple[str, ...],
+    sort: str,
+    limit: int,
+    **conditions: Any,
+) -> None:
+    """List jobs, the newest first.
+
+    FILTER is text as the page takes it: status:failed flow:load since:2h, and words that are
+    searched for in parameters, messages and errors.
+    """
+    from jobdeck.cli.job_view import show_list
+    from jobdeck.client import shapes
+    from jobdeck.domain import clock
+
+    found, next_ = _find(client, _wanted(words, conditions), sort, limit)
+    if out.as_json:
+        now = clock.now()
+        out.json({"items": [shapes.Job.at(job, now) for job in found], "next": next_})
+        return
+    show_list(out, found, empty="No jobs match." if words or any(conditions.values()) else NONE)
+    if next_:
+        out.say(f"... and more; --limit shows more than {limit}.")
+
+
+NONE = "There are no jobs yet. Create one: jobdeck run FLOW"
+
+
+def _wanted(words: tuple[str, ...], conditions: dict[str, Any]) -> "JobFilter":
+    from msgspec import structs
+
+    from jobdeck.domain import clock, filtertext
+
+    now = clock.now()
+    wanted = filtertext.parse(" ".join(words), now)
+    values: dict[str, Any] = {
+        name: conditions[name]
+        for name in ("pipeline", "flow", "queue", "parent")
+        if conditions[name] is not None
+    }
+    if conditions["status"]:
+        values["status"] = filtertext.statuses(",".join(conditions["status"]))
+    for name, field in (("since", "created_after"), ("until", "created_before")):
+        if conditions[name] is not None:
+            values[field] = filtertext.moment(conditions[name], now, name)
+    return structs.replace(wanted, **values)
+
+
+def _find(
+    client: "Client", wanted: "JobFilter", sort: str, limit: int
+) -> tuple[list["Job"], str | None]:
+    """So many of them, and the cursor of what follows. One page of a search may be empty though
+    others are not."""
+    from jobdeck.domain.filters import PAGE_MAX
+
+    keys = [key.strip() for key in sort.split(",")]
+    found: list[Job] = []
+    cursor: str | None = None
+    while True:
+        size = min(limit - len(found), PAGE_MAX)
+        page = client.jobs(wanted, sort=keys, limit=size, cursor=cursor)
+        found += page.items
+        cursor = page.next
+        if cursor is None or len(found) >= limit:
+            return found, cursor
+
+
+@jobs.command()
+@click.option("--pipeline", default="", help="Of that pipeline.")
+@click.option("--flow", default="", help="Of that flow.")
+@click.option("--queue", default="", help="In that queue.")
+@connected
+def count(client: "Client", out: "Output", pipeline: str, flow: str, queue: str) -> None:
+    """Count jobs by status, from counters."""
+    found = client.count(pipeline=pipeline, flow=flow, queue=queue)
+    if out.as_json:
+        out.json({status.value: number for status, number in found.items()})
+        return
+    rows = [(status, f"{number:,}") for status, number in found.items()]
+    out.table(("STATUS", "JOBS"), rows, empty="", right="JOBS")
+
+
+@jobs.command()
+@click.argument("job_id", type=int, metavar="ID")
+@connected
+def show(client: "Client", out: "Output", job_id: int) -> None:
+    """Show all about a job."""
+    from jobdeck.cli.job_view import show_job
+
+    job = client.get(job_id)
+    show_job(out, job, () if out.as_json else client.steps(job_id))
+
+
+@jobs.command()
+@click.argument("job_id", type=int, metavar="ID")
+@click.option("--follow", "-f", is_flag=True, help="Wait for more, until the job has ended.")
+@click.option(
+    "--level",
+    type=click.Choice(("debug", "info", "warning", "error", "critical")),
+    default=None,
+    help="Only lines of at least that level.",
+)
+@click.option("--attempt", type=int, help="Only those of that attempt.")
+@click.option("--search", default="", metavar="TEXT", help="Only lines with that text.")
+@connected
+def logs(
+    client: "Client",
+    out: "Output",
+    job_id: int,
+    follow: bool,
+    level: str | None,
+    attempt: int | None,
+    search: str,
+) -> None:
+    """Print what a job logged and printed; with --json one object on each line."""
+    from jobdeck.cli.job_view import show_line
+
+    after = 0
+    while True:
+        # Asked before the lines: those that it wrote last come with the next page then.
+        ended = client.get(job_id).status.final
+        while lines := client.logs(
+            job_id, after=after, level=level or "", q=search, attempt=attempt
+        ):
+            for line in lines:
+                show_line(out, line)
+            after = lines[-1].id
+        if ended or not follow:
+            return
+        time.sleep(LOOK_S)
+
+
+def _control(name: str, past: str, help_: str) -> None:
+    """Add a command that does the same to each of some jobs."""
+
+    @jobs.command(name, help=help_)
+    @click.argument("ids", type=int, nargs=-1, required=True, metavar="ID...")
+    @click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+    @connected
+    def command(client: "Client", out: "Output", ids: tuple[int, ...], reason: str) -> int:
+        from jobdeck.client import shapes
+        from jobdeck.domain import clock
+
+        act = getattr(client, name)
+        changed: list[Any] = []
+
+        def done(number: int, job: "Job") -> None:
+            changed.append(shapes.Job.at(job, clock.now()))
+            state = "stopping" if job.stopping else job.status
+            out.say(
+                f"Job {number} was asked to {name}; it is {state}."
+                if not job.status.final
+                else f"Job {number} is {past}."
+            )
+
+        code = each(ids, lambda number: act(number, reason=reason), done)
+        if out.as_json:
+            out.json(changed)
+        return code
+
+
+_control("stop", "stopped", "Stop jobs with their children: running ones may end by themselves.")
+_control("kill", "stopped", "Stop jobs with their children at once.")
+
+
+@jobs.command()
+@click.argument("ids", type=int, nargs=-1, required=True, metavar="ID...")
+@click.option("--from-start", is_flag=True, help="Not from the step that failed.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@connected
+def retry(
+    client: "Client", out: "Output", ids: tuple[int, ...], from_start: bool, reason: str
+) -> int:
+    """Try failed or stopped jobs once more, with the same parameters."""
+    from jobdeck.client import shapes
+    from jobdeck.domain import clock
+
+    place = "start" if from_start else "failed_step"
+    changed: list[Any] = []
+
+    def done(number: int, job: "Job") -> None:
+        changed.append(shapes.Job.at(job, clock.now()))
+        out.say(f"Job {number} is {job.status}.")
+
+    code = each(ids, lambda number: client.retry(number, from_=place, reason=reason), done)
+    if out.as_json:
+        out.json(changed)
+    return code
+
+
+@jobs.command()
+@click.argument("ids", type=int, nargs=-1, required=True, metavar="ID...")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@connected
+def delete(client: "Client", out: "Output", ids: tuple[int, ...], reason: str) -> int:
+    """Delete ended jobs with all that was recorded of them."""
+    gone: list[int] = []
+
+    def done(number: int, _: None) -> None:
+        gone.append(number)
+        out.say(f"Job {number} is deleted.")
+
+    code = each(ids, lambda number: client.delete(number, reason=reason), done)
+    if out.as_json:
+        out.json({"deleted": gone})
+    return code
