@@ -32,8 +32,20 @@ class Context:
     raise `StopRequested` when somebody asked for it.
     """
 
-    __slots__ = ("_http", "_job", "_log", "_plan", "_run", "_runtime", "_started_at", "_step",
-                 "_values")  # fmt: skip
+    __slots__ = (
+        "_async_http",
+        "_done",
+        "_http",
+        "_job",
+        "_log",
+        "_plan",
+        "_run",
+        "_runtime",
+        "_started_at",
+        "_step",
+        "_total",
+        "_values",
+    )
 
     def __init__(
         self,
@@ -52,8 +64,11 @@ class Context:
         self._values = values
         self._started_at = started_at
         self._run = run
+        self._done = 0
+        self._total: int | None = None
         self._log: JobLog | None = None
         self._http: httpx.Client | None = None
+        self._async_http: httpx.AsyncClient | None = None
 
     @property
     def job_id(self) -> int:
@@ -123,17 +138,18 @@ class Context:
         Raises:
             StopRequested: somebody asked the job to stop.
         """
+        self._done, self._total = done, total
         self._runtime.check_in(self._job, done, total, note)
         if self._runtime.stop_reason(self._job):
             self.raise_if_stopped()
 
     def check_in(self, note: str) -> None:
-        """Tell that the job is alive and what it does.
+        """Tell that the job is alive and what it does; how far it is stays as it was told.
 
         Raises:
             StopRequested: somebody asked the job to stop.
         """
-        self.progress(0, None, note)
+        self.progress(self._done, self._total, note)
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not longer than until a stop. Coroutines rather `await asyncio.sleep`.
@@ -203,13 +219,24 @@ class Context:
 
     @property
     def http(self) -> httpx.Client:
-        """An httpx client whose calls are kept with the job, secrets redacted."""
+        """An httpx client whose calls are kept with the job, secrets redacted. It is closed
+        with the step."""
         if self._http is None:
             from jobdeck.sdk.http import RecordingClient
 
             self._http = RecordingClient(self._job, self._runtime)
             self.step_run.closers.append(self._http)
         return self._http
+
+    @property
+    def async_http(self) -> httpx.AsyncClient:
+        """The same for coroutines."""
+        if self._async_http is None:
+            from jobdeck.sdk.http import AsyncRecordingClient
+
+            self._async_http = AsyncRecordingClient(self._job, self._runtime)
+            self.step_run.closers.append(self._async_http)
+        return self._async_http
 
     def map(self, target: Pipeline | str, items: Iterable[object]) -> int:
         """Make a child job for each item (a dict or model of parameters) and give their number.

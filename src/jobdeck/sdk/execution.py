@@ -147,7 +147,7 @@ def _settle(ending: Ending, run: StepRun | None) -> Ending:
         return ending
     try:
         run.end(ending.status, ending.result, ending.error)
-    except Exception as error:  # such as a disk that is full
+    except BaseException as error:  # such as a disk that is full
         if ending.status == "completed":
             told = failure.describe(error, run.name, {})
             return Ending("failed", None, Reason.ERROR, told.message, told)

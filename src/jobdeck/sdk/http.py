@@ -1,9 +1,10 @@
-"""`ctx.http`: an httpx client that keeps a record of each call, bounded and without secrets."""
+"""`ctx.http`: httpx clients that keep a record of each call, bounded and without secrets."""
 
 from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from typing import Any
 
 import httpx
@@ -13,51 +14,48 @@ from jobdeck.sdk.runtime import HttpRecord, JobView, Runtime
 
 BODY_CHARS = 4_000
 URL_CHARS = 2_000
+TIMEOUT_S = 30.0
 _HIDDEN = "[redacted]"
-_SECRET = (
-    r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|auth\w*|credentials?|sig(?:nature)?"
-    r"|session\w*|code)"
+_SECRET = re.compile(
+    r"^(?:key|sig|auth|sid|code_verifier)$|(?:api|access|private|subscription|auth)[-_]?key"
+    r"|secret|passw|passphrase|pwd|token|authori[sz]ation|credential|signature|session[-_]?id"
+    r"|cookie",
+    re.IGNORECASE,
 )
-_SECRET_NAME = re.compile(rf"(?:^|[-_.]|x-){_SECRET}(?:$|[-_.])|{_SECRET}$", re.IGNORECASE)
-_SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie"}
-_JSON_SECRET = re.compile(
-    rf'("[^"]*{_SECRET}"\s*:\s*)("(?:[^"\\]|\\.)*"|[^\s,}}\]]+)', re.IGNORECASE
-)
-_FORM_SECRET = re.compile(rf"((?:^|&)[^=&]*{_SECRET}=)[^&]*", re.IGNORECASE)
+_JSON_PAIR = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:\s*)("(?:[^"\\]|\\.)*"|[^\s,{}\[\]"]+)')
+_FORM_PAIR = re.compile(r"(?<![^&])([^=&\s]+)=([^&\s]*)")
 
 
-class RecordingClient(httpx.Client):
-    """Sends as httpx does and keeps a record of each answer or error, redirects included."""
+class Recorder:
+    """Keeps a record of each answer or error, redirects included."""
 
     def __init__(self, job: JobView, runtime: Runtime) -> None:
-        # Without a transport httpx takes its proxies from the environment.
-        super().__init__(transport=runtime.http_transport, timeout=30.0)
         self._job = job
         self._runtime = runtime
+        self._at = clock.now()
+        self._start = time.perf_counter()
 
-    def send(self, request: httpx.Request, **how: Any) -> httpx.Response:
-        """As `httpx.Client.send`."""
-        at, start = clock.now(), time.perf_counter()
-        try:
-            response = super().send(request, **how)
-        except Exception as error:
-            self._record(request, None, at, time.perf_counter() - start, _error_text(error))
-            raise
+    def answered(self, response: httpx.Response) -> None:
+        """The call has got its answer."""
+        took = time.perf_counter() - self._start
         for hop in response.history:
-            self._record(hop.request, hop, at, _elapsed(hop, 0.0))
-        self._record(response.request, response, at, time.perf_counter() - start)
-        return response
+            self._keep(hop.request, hop, _elapsed(hop))
+        self._keep(response.request, response, took)
 
-    def _record(
+    def failed(self, request: httpx.Request, error: Exception) -> None:
+        """The call has got none."""
+        told = f"{type(error).__name__}: {error}"[:BODY_CHARS]
+        self._keep(request, None, time.perf_counter() - self._start, told)
+
+    def _keep(
         self,
         request: httpx.Request,
         response: httpx.Response | None,
-        at: int,
         duration_s: float,
         error: str = "",
     ) -> None:
         record = HttpRecord(
-            at=at,
+            at=self._at,
             method=request.method,
             url=clean_url(request.url),
             status=None if response is None else response.status_code,
@@ -69,13 +67,57 @@ class RecordingClient(httpx.Client):
         self._runtime.http_call(self._job, record)
 
 
+class RecordingClient(httpx.Client):
+    """Sends as httpx does, and keeps records."""
+
+    def __init__(self, job: JobView, runtime: Runtime) -> None:
+        # Without a transport httpx takes its proxies from the environment.
+        super().__init__(transport=runtime.http_transport, timeout=TIMEOUT_S)
+        self._recorder = partial(Recorder, job, runtime)
+
+    def send(self, request: httpx.Request, **how: Any) -> httpx.Response:
+        """As `httpx.Client.send`."""
+        recorder = self._recorder()
+        try:
+            response = super().send(request, **how)
+        except Exception as error:
+            recorder.failed(request, error)
+            raise
+        recorder.answered(response)
+        return response
+
+
+class AsyncRecordingClient(httpx.AsyncClient):
+    """The same for coroutines."""
+
+    def __init__(self, job: JobView, runtime: Runtime) -> None:
+        super().__init__(transport=runtime.http_transport, timeout=TIMEOUT_S)
+        self._recorder = partial(Recorder, job, runtime)
+        self._finish = partial(runtime.run_coroutine, job)
+
+    async def send(self, request: httpx.Request, **how: Any) -> httpx.Response:
+        """As `httpx.AsyncClient.send`."""
+        recorder = self._recorder()
+        try:
+            response = await super().send(request, **how)
+        except Exception as error:
+            recorder.failed(request, error)
+            raise
+        recorder.answered(response)
+        return response
+
+    def close(self) -> None:
+        """Close its connections, on the loop that they belong to."""
+        self._finish(self.aclose())
+
+
 def clean_url(url: httpx.URL) -> str:
     """The address without user, password and the values of parameters that look secret."""
     if url.userinfo:
         url = url.copy_with(username=None, password=None)
     if url.query:
         pairs = [
-            (name, _HIDDEN if _SECRET_NAME.search(name) else value)
+            (name, _HIDDEN if _SECRET.search(name) else value)
             for name, value in url.params.multi_items()
         ]
         url = url.copy_with(params=pairs)
@@ -84,15 +126,11 @@ def clean_url(url: httpx.URL) -> str:
 
 def _message(message: httpx.Request | httpx.Response) -> str:
     headers = "\n".join(
-        f"{name}: {_HIDDEN if _is_secret(name) else value}"
+        f"{name}: {_HIDDEN if _SECRET.search(name) else value}"
         for name, value in message.headers.multi_items()
     )
     body = _body(message)
     return f"{headers[:BODY_CHARS]}\n\n{body}" if body else headers[:BODY_CHARS]
-
-
-def _is_secret(header: str) -> bool:
-    return header.lower() in _SECRET_HEADERS or bool(_SECRET_NAME.search(header))
 
 
 def _body(message: httpx.Request | httpx.Response) -> str:
@@ -102,21 +140,27 @@ def _body(message: httpx.Request | httpx.Response) -> str:
         return "(a stream, not kept)"
     # Cut well beyond what is kept, so that a secret is not cut in half before it is seen.
     text = content[: 4 * BODY_CHARS].decode("utf-8", errors="replace")
-    text = _FORM_SECRET.sub(rf"\1{_HIDDEN}", _JSON_SECRET.sub(rf'\1"{_HIDDEN}"', text))
+    text = _FORM_PAIR.sub(_clean_form, _JSON_PAIR.sub(_clean_json, text))
     if len(text) > BODY_CHARS:
         return f"{text[:BODY_CHARS]}… ({len(content):,} bytes)"
     return text
 
 
-def _elapsed(response: httpx.Response, otherwise: float) -> float:
+def _clean_json(pair: re.Match[str]) -> str:
+    name, colon, value = pair.groups()
+    return f'"{name}"{colon}"{_HIDDEN}"' if _SECRET.search(name) else f'"{name}"{colon}{value}'
+
+
+def _clean_form(pair: re.Match[str]) -> str:
+    name, value = pair.groups()
+    return f"{name}={_HIDDEN if _SECRET.search(name) else value}"
+
+
+def _elapsed(response: httpx.Response) -> float:
     try:
         return response.elapsed.total_seconds()
     except RuntimeError:
-        return otherwise
-
-
-def _error_text(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:BODY_CHARS]
+        return 0.0
 
 
 def retry_after_s(response: Any, now: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import msgspec
@@ -154,7 +155,9 @@ class StepRun:
             if loop.open is not None:
                 self._settle(loop, status == "completed")
         for closer in self.closers:
-            closer.close()
+            # A courtesy to the other side; a coroutine that is stopped may not be able to.
+            with contextlib.suppress(BaseException):
+                closer.close()
         if self._files is not None:
             self._files.enter_all()
         if self.reports:

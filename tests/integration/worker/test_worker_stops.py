@@ -50,6 +50,13 @@ async def coroutine():
     finally:
         print("cancelled")
 @job
+async def calls(ctx):
+    print("begun")
+    try:
+        await ctx.async_http.get("http://127.0.0.1:9/")
+    except Exception:
+        await asyncio.sleep(600)
+@job
 async def stubborn():
     print("begun")
     try:
@@ -68,7 +75,7 @@ def hangs():
 """
 
 
-@pytest.mark.parametrize("name", ["sleeps", "chunks", "progress", "coroutine"])
+@pytest.mark.parametrize("name", ["sleeps", "chunks", "progress", "coroutine", "calls"])
 def test_a_job_that_is_asked_to_stop_stops(worker: Start, name: str) -> None:
     peer = worker(LOOPS)
     spec = peer.start(name)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_progress_and_check_ins() -> None:
     progress = testing.run(work).completed().progress
 
     assert [(p.done, p.total, p.note) for p in progress] == [
-        (1, 4, ""), (2, 4, "half"), (0, None, "still here"),
+        (1, 4, ""), (2, 4, "half"), (2, 4, "still here"),
     ]  # fmt: skip
 
 
@@ -148,6 +149,36 @@ def test_calls_are_recorded_without_secrets() -> None:
     assert '"id":3' in first.response
     assert "user=me" in second.request
     assert "hush" not in repr(result.http_calls)
+
+
+def test_coroutines_have_a_client_of_their_own() -> None:
+    @job
+    async def call(ctx: Context) -> list[int]:
+        paths = ("a", "b", "c")
+        answers = await asyncio.gather(
+            *(ctx.async_http.get(f"https://example.org/{path}?token=hush") for path in paths)
+        )
+        return [answer.status_code for answer in answers]
+
+    result = testing.run(call, http=lambda _request: httpx.Response(204))
+
+    assert result.completed().result == [204, 204, 204]
+    assert len(result.http_calls) == 3
+    assert "hush" not in repr(result.http_calls)
+
+
+def test_what_is_no_secret_is_kept() -> None:
+    @job
+    def call(ctx: Context) -> None:
+        ctx.http.post(
+            "https://example.org/?postcode=2611&sort_key=name",
+            json={"country_code": "nl", "keys": ["a", "b"], "n": 3, "text": 'a "b" c'},
+        )
+
+    (call_made,) = testing.run(call, http=lambda _: httpx.Response(200)).completed().http_calls
+
+    assert call_made.url == "https://example.org/?postcode=2611&sort_key=name"
+    assert "redacted" not in call_made.request
 
 
 def test_a_call_without_an_answer_is_recorded_and_long_bodies_are_cut() -> None:
