@@ -72,6 +72,7 @@ class Reason(StrEnum):
     STOPPED = "stopped"
     KILLED = "killed"
     PARENT_STOPPED = "parent_stopped"
+    FORCED = "forced"
 
 
 class Rule(NamedTuple):
@@ -96,6 +97,7 @@ REASONS: dict[Reason, Rule] = {
     Reason.POOL_ENDED: Rule(Status.PENDING, False, "its pool was shut down and gave it back"),
     Reason.STOPPED: Rule(Status.STOPPED, False, "somebody stopped it"),
     Reason.KILLED: Rule(Status.STOPPED, False, "somebody killed it"),
+    Reason.FORCED: Rule(Status.FAILED, False, "somebody ended it by force"),
     Reason.PARENT_STOPPED: Rule(Status.STOPPED, False, "its parent was stopped"),
 }
 

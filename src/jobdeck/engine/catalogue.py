@@ -1,15 +1,17 @@
 """What a pool knows of flows, pipelines and queues, read again when somebody changes them."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, func, select
 
+from jobdeck.domain.clock import Micros
 from jobdeck.domain.manifest import PipelineManifest, StepManifest
 from jobdeck.domain.retry import RetryPolicy
 from jobdeck.store import counters
-from jobdeck.store.claims import Lane
+from jobdeck.store.limits import NONE, Allowance, Lane, allowance
 from jobdeck.store.tables import changes, flows, pipelines, queues, versions
 from jobdeck.store.values import AnyRow
 
@@ -24,6 +26,7 @@ class FlowConfig(Struct, frozen=True):
     retry: RetryPolicy
     timeout_s: float | None
     fingerprint: str
+    limited: bool = False
 
     @property
     def pipeline(self) -> str:
@@ -67,6 +70,7 @@ class Catalogue:
         query = (
             select(
                 *(flows.c.id, flows.c.name, flows.c.retry, flows.c.timeout_s),
+                *(flows.c.max_running, flows.c.rate_count),
                 *(versions.c.version, versions.c.manifest, versions.c.fingerprint),
             )
             .join(pipelines, pipelines.c.id == flows.c.pipeline_id)
@@ -84,28 +88,47 @@ class Catalogue:
         manifest = msgspec.json.decode(row.manifest, type=PipelineManifest)
         retry = msgspec.json.decode(row.retry, type=RetryPolicy) if row.retry else manifest.retry
         timeout = row.timeout_s if row.timeout_s is not None else manifest.timeout_s
-        return FlowConfig(row.id, row.name, row.version, manifest, retry, timeout, row.fingerprint)
+        limited = row.max_running is not None or row.rate_count is not None
+        return FlowConfig(
+            row.id, row.name, row.version, manifest, retry, timeout, row.fingerprint, limited
+        )
 
     def runnable(self, flow_id: int) -> bool:
         """Whether the workers can run jobs of that flow."""
         flow = self.flows.get(flow_id)
         return flow is not None and self._loaded.get(flow.pipeline) == flow.fingerprint
 
-    def lanes(self, conn: Connection) -> list[Lane]:
-        """The lanes with pending jobs that the pool may take from now."""
+    def lanes(self, conn: Connection, now: Micros) -> tuple[list[Lane], Allowance]:
+        """The lanes with pending jobs that the pool may take from now, and how many of each."""
         pending = counters.lanes(conn)
         if not pending:
-            return []
-        closed = self.closed_queues(conn)
-        return [
-            (queue, flow) for queue, flow in pending if queue not in closed and self.runnable(flow)
+            return [], NONE
+        gates = self._gates(conn)
+        lanes = [
+            (queue, flow)
+            for queue, flow in pending
+            if not gates[queue].closed and self.runnable(flow)
         ]
+        limited_queues = {queue for queue, _ in lanes if gates[queue].limited}
+        limited_flows = {flow for _, flow in lanes if self.flows[flow].limited}
+        return lanes, allowance(conn, limited_queues, limited_flows, now)
 
     def closed_queues(self, conn: Connection) -> set[int]:
         """The queues that are paused or not this pool's."""
-        rows = conn.execute(select(queues.c.id, queues.c.name, queues.c.paused_at))
+        return {queue for queue, gate in self._gates(conn).items() if gate.closed}
+
+    def _gates(self, conn: Connection) -> dict[int, "_Gate"]:
+        q = queues.c
+        rows = conn.execute(select(q.id, q.name, q.paused_at, q.max_running, q.rate_count))
         return {
-            row.id
+            row.id: _Gate(
+                row.paused_at is not None or bool(self._only and row.name not in self._only),
+                row.max_running is not None or row.rate_count is not None,
+            )
             for row in rows
-            if row.paused_at is not None or (self._only and row.name not in self._only)
         }
+
+
+class _Gate(NamedTuple):
+    closed: bool
+    limited: bool

@@ -42,6 +42,7 @@ class Orders:
                     job.stopping = row.stop_kind
                     job.stop_by, job.stop_reason = row.stop_by or "", row.stop_reason or ""
                     job.kill_at = None
+        self._drop_taken_away(conn, workers)
         for worker in workers:
             recall = [
                 job
@@ -50,6 +51,21 @@ class Orders:
             ]
             if recall:
                 worker.recall(recall)
+
+    def _drop_taken_away(self, conn: Connection, workers: Sequence[WorkerProcess]) -> None:
+        """A job that somebody finished by force is no longer this pool's: its process goes."""
+        shown = {
+            job.claimed.job_id: job
+            for worker in workers
+            if (job := worker.current()) is not None and job.shown
+        }
+        if not shown:
+            return
+        query = select(running.c.job_id, running.c.claim).where(running.c.job_id.in_(shown))
+        held = {(row.job_id, row.claim) for row in conn.execute(query)}
+        for job in shown.values():
+            if job.key not in held and job.stopping != "kill":
+                job.stopping, job.kill_at = "kill", None
 
     def step(self, job: Handed, report: StepReport) -> None:
         """The job has entered or left a step: its own timeout starts or ends."""

@@ -264,7 +264,8 @@ class Pool:
     def _write(self, now: Micros) -> None:
         look = self._look or now >= self._look_at
         to_show = self._to_show(now)
-        hungry = self._hungry() if look or self._more else []
+        # A job that ended may have made room under a limit.
+        hungry = self._hungry() if look or self._more or self._inbox.outcomes else []
         with self.store.write() as conn:
             self._show(conn, to_show, now)
             replies = self._record(conn, now)
@@ -337,7 +338,8 @@ class Pool:
             return {}, {}
         self._catalogue.refresh(conn, self._crew.loaded)
         wanted = self._dispatch.wanted(hungry)
-        claimed = claim(conn, self._catalogue.lanes(conn), wanted, self.id, now)
+        lanes, allowed = self._catalogue.lanes(conn, now)
+        claimed = claim(conn, lanes, wanted, self.id, now, allowed)
         # PostgreSQL passes over rows that another pool has locked, so few do not mean the last.
         self._more = bool(claimed) if not self.store.sqlite else len(claimed) >= wanted
         shares, left = self._dispatch.share(claimed, hungry)

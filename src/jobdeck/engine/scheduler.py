@@ -46,7 +46,7 @@ class Scheduler:
     def _fire(self, conn: Connection, schedule: Schedule, now: Micros) -> int:
         assert schedule.next_at is not None
         tick, following = latest_tick(schedule, now)
-        paused = queues.get(conn, QUEUE, now).paused_at is not None
+        paused = queues.ensure(conn, QUEUE, builtin=True) in queues.paused(conn)
         if paused or not schedules.claim_fire(conn, schedule.id, tick):
             schedules.fired(conn, schedule.id, following)
             return 0

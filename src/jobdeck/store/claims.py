@@ -6,18 +6,17 @@ reports is accepted only while `running` holds that very number.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code
 from jobdeck.store import counters
+from jobdeck.store.limits import NONE, Allowance, Lane
 from jobdeck.store.rows import Rows, claims_array, insert_rows
 from jobdeck.store.tables import ready, running
-
-Lane = tuple[int, int]
-"""Queue and flow."""
+from jobdeck.store.values import AnyRow
 
 READY = ("job_id", "queue_id", "flow_id", "rank", "attempt", "losses", "claim")
 _RUNNING = (*READY, "pool_id", "claimed_at")
@@ -42,30 +41,73 @@ class Claimed(NamedTuple):
 
 
 def claim(
-    conn: Connection, lanes: Sequence[Lane], limit: int, pool_id: int, now: Micros
+    conn: Connection,
+    lanes: Sequence[Lane],
+    limit: int,
+    pool_id: int,
+    now: Micros,
+    allowed: Allowance = NONE,
 ) -> list[Claimed]:
     """Hand at most `limit` pending jobs of the lanes to the pool: larger priority first, then
-    the oldest number, across all lanes."""
+    the oldest number, across all lanes, and no more of each than is `allowed`."""
+    lanes = lanes[:LANES_MAX]
+    if allowed:
+        lanes = [lane for lane in lanes if allowed.of(lane) != 0]
     if not lanes or limit < 1:
         return []
-    take = _claim_sqlite if conn.dialect.name == "sqlite" else _claim_postgres
-    return take(conn, lanes[:LANES_MAX], limit, pool_id, now)
+    if conn.dialect.name == "sqlite":
+        rows = _candidates_sqlite(conn, lanes, limit, allowed)
+        rows = _admit(rows, limit, allowed) if allowed else rows
+        taken = _take_sqlite(conn, rows, pool_id, now)
+    elif allowed:
+        rows = _admit(_candidates_postgres(conn, lanes, limit, allowed), limit, allowed)
+        taken = _take_postgres(conn, _CHOSEN, {"ids": [row.job_id for row in rows]}, pool_id, now)
+    else:
+        taken = _take_postgres(conn, _HEADS, _lane_arguments(lanes, limit), pool_id, now)
+    if allowed and taken:
+        allowed.spend(conn, [(row.queue_id, row.flow_id) for row in taken], now)
+    return taken
 
 
-def _claim_sqlite(
-    conn: Connection, lanes: Sequence[Lane], limit: int, pool_id: int, now: Micros
-) -> list[Claimed]:
+def _admit(rows: Sequence[AnyRow], limit: int, allowed: Allowance) -> list[AnyRow]:
+    """Those of the candidates, in order, that the limits leave room for."""
+    return [row for row in rows if allowed.take((row.queue_id, row.flow_id))][:limit]
+
+
+def _candidates_sqlite(
+    conn: Connection, lanes: Sequence[Lane], limit: int, allowed: Allowance
+) -> Sequence[AnyRow]:
     # Every arm is ordered by its index, so SQLite merges them lazily and stops at the limit.
     arm = (
         "SELECT job_id, queue_id, flow_id, rank, attempt, losses, claim + 1 AS claim FROM ready "
         "WHERE queue_id = ? AND flow_id = ?"
     )
-    heads = f"{' UNION ALL '.join([arm] * len(lanes))} ORDER BY rank, job_id LIMIT ?"
-    rows = conn.exec_driver_sql(
+    arms: list[str] = []
+    arguments: list[int] = []
+    for lane in lanes:
+        most = allowed.of(lane)
+        arguments += lane
+        if most is None:
+            arms.append(arm)
+        else:
+            arms.append(f"SELECT * FROM ({arm} ORDER BY rank, job_id LIMIT ?)")  # noqa: S608
+            arguments.append(min(most, limit))
+    heads = f"{' UNION ALL '.join(arms)} ORDER BY rank, job_id LIMIT ?"
+    return conn.exec_driver_sql(
         f"SELECT h.*, j.params, j.context, j.parent_id FROM ({heads}) h "  # noqa: S608
         "CROSS JOIN jobs j ON j.id = h.job_id",
-        (*(number for lane in lanes for number in lane), limit),
+        (*arguments, _window(limit, allowed)),
     ).fetchall()
+
+
+def _window(limit: int, allowed: Allowance) -> int:
+    """How many candidates to look at: with limits some of them will be passed over."""
+    return limit * 4 if allowed else limit
+
+
+def _take_sqlite(
+    conn: Connection, rows: Sequence[AnyRow], pool_id: int, now: Micros
+) -> list[Claimed]:
     if not rows:
         return []
     taken = [Claimed._make(row) for row in rows]
@@ -74,20 +116,25 @@ def _claim_sqlite(
     return taken
 
 
+_LANE_HEADS = """
+SELECT head.job_id, head.rank, lane.queue_id, lane.flow_id
+FROM unnest(%(queues)s::int[], %(flows)s::int[], %(most)s::int[])
+    AS lane(queue_id, flow_id, most)
+CROSS JOIN LATERAL (
+    SELECT job_id, rank FROM ready
+    WHERE ready.queue_id = lane.queue_id AND ready.flow_id = lane.flow_id
+    ORDER BY rank, job_id LIMIT lane.most
+) AS head
+ORDER BY head.rank, head.job_id LIMIT %(limit)s
+"""
+_HEADS = f"SELECT job_id FROM ({_LANE_HEADS}) AS heads"  # noqa: S608
+_CHOSEN = "SELECT unnest(%(ids)s::bigint[])"
+
 # The candidates are chosen without locks and then locked by their key: LIMIT together with
 # SKIP LOCKED over a merge of lanes would lock more rows than it takes.
-_CLAIM_POSTGRES = """
-WITH candidates AS MATERIALIZED (
-    SELECT head.job_id
-    FROM unnest(%(queues)s::int[], %(flows)s::int[]) AS lane(queue_id, flow_id)
-    CROSS JOIN LATERAL (
-        SELECT job_id, rank FROM ready
-        WHERE ready.queue_id = lane.queue_id AND ready.flow_id = lane.flow_id
-        ORDER BY rank, job_id LIMIT %(limit)s
-    ) AS head
-    ORDER BY head.rank, head.job_id LIMIT %(limit)s
-), locked AS MATERIALIZED (
-    SELECT job_id FROM ready WHERE job_id IN (SELECT job_id FROM candidates)
+_TAKE = """
+WITH candidates AS MATERIALIZED ({candidates}), locked AS MATERIALIZED (
+    SELECT job_id FROM ready WHERE job_id IN (SELECT * FROM candidates)
     FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM ready USING locked WHERE ready.job_id = locked.job_id RETURNING ready.*
@@ -103,17 +150,27 @@ FROM taken JOIN jobs ON jobs.id = taken.job_id
 """
 
 
-def _claim_postgres(
-    conn: Connection, lanes: Sequence[Lane], limit: int, pool_id: int, now: Micros
-) -> list[Claimed]:
-    arguments = {
+def _lane_arguments(lanes: Sequence[Lane], limit: int, allowed: Allowance = NONE) -> dict[str, Any]:
+    mosts = [allowed.of(lane) for lane in lanes]
+    return {
         "queues": [queue for queue, _ in lanes],
         "flows": [flow for _, flow in lanes],
-        "limit": limit,
-        "pool": pool_id,
-        "now": now,
+        "most": [limit if most is None else min(most, limit) for most in mosts],
+        "limit": _window(limit, allowed),
     }
-    rows = conn.exec_driver_sql(_CLAIM_POSTGRES, arguments).fetchall()
+
+
+def _candidates_postgres(
+    conn: Connection, lanes: Sequence[Lane], limit: int, allowed: Allowance
+) -> Sequence[AnyRow]:
+    return conn.exec_driver_sql(_LANE_HEADS, _lane_arguments(lanes, limit, allowed)).fetchall()
+
+
+def _take_postgres(
+    conn: Connection, candidates: str, arguments: dict[str, Any], pool_id: int, now: Micros
+) -> list[Claimed]:
+    statement = _TAKE.format(candidates=candidates)
+    rows = conn.exec_driver_sql(statement, {**arguments, "pool": pool_id, "now": now}).fetchall()
     taken = [Claimed._make(row) for row in rows]
     taken.sort(key=lambda row: (row.rank, row.job_id))
     return taken

@@ -10,7 +10,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code, Reason
 from jobdeck.store import counters, parents
 from jobdeck.store.claims import READY, requeue
-from jobdeck.store.outcomes import Ending, close
+from jobdeck.store.outcomes import Ending, close, finish
 from jobdeck.store.tables import (
     attempts,
     delayed,
@@ -107,6 +107,35 @@ def request_stop(
         )
         return list(conn.execute(held).scalars())
     return list(conn.execute(statement).scalars())
+
+
+def force(
+    conn: Connection, job_id: int, *, code: Code, reason: Reason, message: str, now: Micros
+) -> bool:
+    """End a running job without its pool: whatever that reports later is refused by the fence.
+    False: the job does not run."""
+    r = running.c
+    row = conn.execute(
+        select(*(r[name] for name in READY), r.begun_at, r.pool_id, r.worker_id, jobs.c.parent_id)
+        .join(jobs, jobs.c.id == r.job_id)
+        .where(r.job_id == job_id, r.begun_at.is_not(None))
+    ).first()
+    if row is None:
+        return False
+    ending = Ending(
+        **{name: getattr(row, name) for name in READY},
+        code=code,
+        shown=True,
+        began=True,
+        started_at=row.begun_at,
+        finished_at=now,
+        reason=reason,
+        message=message,
+        parent_id=row.parent_id,
+        pool_id=row.pool_id,
+        worker_id=row.worker_id,
+    )
+    return bool(finish(conn, [ending]))
 
 
 def reopen(conn: Connection, job_id: int, *, from_position: int | None = None) -> bool:

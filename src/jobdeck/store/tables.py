@@ -46,6 +46,16 @@ def _number() -> Column[int]:
     return Column("id", Number, primary_key=True, autoincrement=True)
 
 
+def _limit_columns() -> list[Column[Any]]:
+    """How many may run at once, and how many may start in a time; see `limits`."""
+    return [
+        Column("max_running", Integer),
+        Column("rate_count", Integer),
+        Column("rate_period_s", Float),
+        Column("rate_empty_at", Time),
+    ]
+
+
 # A pipeline or flow that is removed keeps its row, so that the jobs it ran keep their names.
 pipelines = Table(
     "pipelines",
@@ -79,6 +89,7 @@ queues = Table(
     Column("paused_at", Time),
     Column("paused_by", Text, nullable=False, server_default=""),
     Column("paused_reason", Text, nullable=False, server_default=""),
+    *_limit_columns(),
     **NUMBERED,
 )
 
@@ -97,6 +108,7 @@ flows = Table(
     Column("created_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
     Column("removed_at", Time),
+    *_limit_columns(),
     **NUMBERED,
 )
 

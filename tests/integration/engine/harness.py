@@ -68,7 +68,9 @@ class Deck:
 
     def define(self, code: str) -> None:
         """Write the pipelines, load and publish them."""
-        self.target.write_text("from jobdeck import Context, Pipeline, job\n" + textwrap.dedent(code))
+        self.target.write_text(
+            "from jobdeck import Context, Pipeline, job\n" + textwrap.dedent(code)
+        )
         report = load_manifests(str(self.target))
         assert not report.error, report.error
         with self.store.write() as conn:

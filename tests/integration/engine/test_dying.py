@@ -3,10 +3,12 @@
 import os
 import signal
 
+import psutil
 from sqlalchemy import text
 
-from jobdeck.domain.states import Reason, Status
-from jobdeck.store import pools
+from jobdeck.domain import clock
+from jobdeck.domain.states import Code, Reason, Status
+from jobdeck.store import pools, stops
 from tests.integration.engine.harness import Deck, killed, wait_for
 
 NAPS = """
@@ -67,7 +69,8 @@ def test_a_killed_pool_gives_its_jobs_back_at_once_on_the_same_machine(deck: Dec
     ids = deck.enqueue("nap", 100)
     for job_id in ids[:5]:
         deck.wait(job_id)
-    worker = deck.worker_of(wait_for("a running job", lambda: _running(deck)))
+    with deck.store.read() as conn:
+        worker = psutil.Process(pools.list_workers(conn)[0].pid)
     with killed(first):
         pass
     wait_for("the orphaned worker to be gone", lambda: not worker.is_running())
@@ -107,14 +110,23 @@ def test_a_pool_told_to_end_returns_what_it_cannot_finish(deck: Deck) -> None:
     assert deck.attempts(long)[0] == (1, Status.PENDING, Reason.POOL_ENDED)
 
 
-def _running(deck: Deck) -> int | None:
-    with deck.store.read() as conn:
-        found: int | None = conn.execute(
-            text("SELECT job_id FROM running WHERE begun_at IS NOT NULL")
-        ).scalar()
-        return found
-
-
 def _pool_ids(deck: Deck) -> list[int]:
     with deck.store.read() as conn:
         return [pool.id for pool in pools.all(conn) if pool.state == "running"]
+
+
+def test_a_job_ended_by_force_stays_ended_and_its_process_goes(deck: Deck) -> None:
+    deck.define(NAPS)
+    deck.start_pool(workers=1)
+    [job_id] = deck.enqueue("nap", seconds=60)
+    deck.wait(job_id, Status.RUNNING)
+    worker = deck.worker_of(job_id)
+    with deck.store.write(wake=True) as conn:
+        assert stops.force(
+            conn, job_id, code=Code.FAILED, reason=Reason.FORCED, message="stuck", now=clock.now()
+        )
+    wait_for("the worker to be gone", lambda: not worker.is_running())
+    [after] = deck.enqueue("nap")
+    assert deck.wait(after).status == Status.COMPLETED
+    job = deck.job(job_id)
+    assert (job.status, job.reason, job.message) == (Status.FAILED, Reason.FORCED, "stuck")

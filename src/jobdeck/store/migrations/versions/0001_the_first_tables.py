@@ -333,6 +333,10 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("paused_at", sa.BigInteger(), nullable=True),
         sa.Column("paused_by", sa.Text(), server_default="", nullable=False),
         sa.Column("paused_reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("max_running", sa.Integer(), nullable=True),
+        sa.Column("rate_count", sa.Integer(), nullable=True),
+        sa.Column("rate_period_s", sa.Float(), nullable=True),
+        sa.Column("rate_empty_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_queues")),
         sa.UniqueConstraint("name", name=op.f("uq_queues_name")),
         sqlite_autoincrement=True,
@@ -488,6 +492,10 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("removed_at", sa.BigInteger(), nullable=True),
+        sa.Column("max_running", sa.Integer(), nullable=True),
+        sa.Column("rate_count", sa.Integer(), nullable=True),
+        sa.Column("rate_period_s", sa.Float(), nullable=True),
+        sa.Column("rate_empty_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["pipeline_id"], ["pipelines.id"], name=op.f("fk_flows_pipeline_id")
         ),
