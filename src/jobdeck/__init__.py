@@ -7,7 +7,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jobdeck.client import Client as Client
     from jobdeck.domain.errors import JobdeckError as JobdeckError
+    from jobdeck.domain.retry import RetryPolicy as RetryPolicy
     from jobdeck.sdk.children import ChildResult as ChildResult
     from jobdeck.sdk.context import Context as Context
     from jobdeck.sdk.control import Fail as Fail
