@@ -225,6 +225,7 @@ parents = Table(
     Column("completed", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("stopped", Integer, nullable=False, server_default="0"),
+    Column("fails_when", Text, nullable=False, server_default="all"),
     postgresql_with={"fillfactor": 60},
 )
 
@@ -392,11 +393,64 @@ schedules = Table(
     Column("paused_at", Time),
     Column("paused_by", Text, nullable=False, server_default=""),
     Column("paused_reason", Text, nullable=False, server_default=""),
+    Column("start_at", Time),
+    Column("end_at", Time),
+    Column("jitter_s", Float, nullable=False, server_default="0"),
+    Column("misfire", Text, nullable=False, server_default="once"),
+    Column("overlap", Text, nullable=False, server_default="allow"),
     Column("next_at", Time, index=True),
     Column("last_at", Time),
     Column("last_job_id", Number),
     Column("created_at", Time, nullable=False),
     Column("updated_at", Time, nullable=False),
+    **NUMBERED,
+)
+
+# A key that only one job may have: while that job is open, or until a time. `digest` tells
+# whether a request that repeats an idempotency key is the same request.
+unique_keys = Table(
+    "unique_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("job_id", Number, nullable=False),
+    Column("until", Time),
+    Column("digest", Text),
+)
+
+# Items that a flow takes only once, whatever the number of its runs.
+processed_items = Table(
+    "processed_items",
+    metadata,
+    Column("flow_id", Integer, primary_key=True, autoincrement=False),
+    Column("source", Text, primary_key=True),
+    Column("item", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("job_id", Number, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("expires_at", Time),
+    Column("deferrals", Integer, nullable=False, server_default="0"),
+    Index("ix_processed_items_job_id", "job_id"),
+)
+
+# Flows that run after another one: `outcome` is completed, failed or ended.
+followers = Table(
+    "followers",
+    metadata,
+    Column("flow_id", ForeignKey("flows.id"), primary_key=True),
+    Column("after_flow_id", ForeignKey("flows.id"), primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Index("ix_followers_after_flow_id", "after_flow_id"),
+)
+
+# What to advise when an error looks like this; those built in are in the domain.
+hint_rules = Table(
+    "hint_rules",
+    metadata,
+    _number(),
+    Column("pattern", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("link", Text, nullable=False, server_default=""),
+    Column("created_at", Time, nullable=False),
     **NUMBERED,
 )
 

@@ -53,7 +53,8 @@ def _context(conn: Connection, **options: Any) -> MigrationContext:
             "version_table": VERSION_TABLE,
             "transactional_ddl": True,
             "target_metadata": metadata,
-            "compare_server_default": True,
+            # SQLite tells defaults back in other words than they were given.
+            "compare_server_default": conn.dialect.name != "sqlite",
             "include_object": ours,
             "render_as_batch": True,
             **options,

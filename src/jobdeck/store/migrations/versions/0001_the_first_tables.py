@@ -183,6 +183,21 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.PrimaryKeyConstraint("schedule_id", "fire_at", name=op.f("pk_fires")),
     )
     op.create_table(
+        "hint_rules",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("pattern", sa.Text(), nullable=False),
+        sa.Column("hint", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hint_rules")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "jobs",
         sa.Column(
             "id",
@@ -278,6 +293,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("completed", sa.Integer(), server_default="0", nullable=False),
         sa.Column("failed", sa.Integer(), server_default="0", nullable=False),
         sa.Column("stopped", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("fails_when", sa.Text(), server_default="all", nullable=False),
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_parents")),
         postgresql_with={"fillfactor": 60},
     )
@@ -320,6 +336,21 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pools")),
         sqlite_autoincrement=True,
     )
+    op.create_table(
+        "processed_items",
+        sa.Column("flow_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("item", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("deferrals", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("flow_id", "source", "item", name=op.f("pk_processed_items")),
+    )
+    with op.batch_alter_table("processed_items", schema=None) as batch_op:
+        batch_op.create_index("ix_processed_items_job_id", ["job_id"], unique=False)
+
     op.create_table(
         "queues",
         sa.Column(
@@ -437,6 +468,14 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.PrimaryKeyConstraint("job_id", "position", name=op.f("pk_steps")),
     )
     op.create_table(
+        "unique_keys",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("digest", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_unique_keys")),
+    )
+    op.create_table(
         "unsuccessful",
         sa.Column(
             "job_id",
@@ -522,6 +561,22 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.PrimaryKeyConstraint("pipeline_id", "version", name=op.f("pk_versions")),
     )
     op.create_table(
+        "followers",
+        sa.Column("flow_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "after_flow_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["after_flow_id"], ["flows.id"], name=op.f("fk_followers_after_flow_id")
+        ),
+        sa.ForeignKeyConstraint(["flow_id"], ["flows.id"], name=op.f("fk_followers_flow_id")),
+        sa.PrimaryKeyConstraint("flow_id", "after_flow_id", name=op.f("pk_followers")),
+    )
+    with op.batch_alter_table("followers", schema=None) as batch_op:
+        batch_op.create_index("ix_followers_after_flow_id", ["after_flow_id"], unique=False)
+
+    op.create_table(
         "schedules",
         sa.Column(
             "id",
@@ -539,6 +594,11 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("paused_at", sa.BigInteger(), nullable=True),
         sa.Column("paused_by", sa.Text(), server_default="", nullable=False),
         sa.Column("paused_reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("start_at", sa.BigInteger(), nullable=True),
+        sa.Column("end_at", sa.BigInteger(), nullable=True),
+        sa.Column("jitter_s", sa.Float(), server_default="0", nullable=False),
+        sa.Column("misfire", sa.Text(), server_default="once", nullable=False),
+        sa.Column("overlap", sa.Text(), server_default="allow", nullable=False),
         sa.Column("next_at", sa.BigInteger(), nullable=True),
         sa.Column("last_at", sa.BigInteger(), nullable=True),
         sa.Column(
