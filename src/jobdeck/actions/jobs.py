@@ -15,6 +15,8 @@ keeps that status until it has ended, and shows that it is stopping.
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from sqlalchemy import Connection
+
 from jobdeck.actions import files
 from jobdeck.actions.creation import CHUNK as CREATE_CHUNK
 from jobdeck.actions.creation import Origin, Recipes, prepare, prepare_known
@@ -129,29 +131,49 @@ def kill(tx: Tx, job_id: int) -> Job | None:
     return _end(tx, job_id, "kill")
 
 
+class _Tree:
+    """What is left to end of a tree of jobs: `todo` to be ended, `parents` whose children are
+    still to be looked for. A level at a time from the top down, so that no parent is woken by
+    the end of its children."""
+
+    def __init__(self, root: int) -> None:
+        self.todo = [root]
+        self.parents: list[int] = []
+        self.ended = 0
+
+    def next(self, conn: Connection, limit: int) -> list[int]:
+        """At most `limit` jobs to end; none: that was all."""
+        while not self.todo and self.parents:
+            self.todo = selections.open_children(conn, self.parents[:CHUNK])
+            del self.parents[:CHUNK]
+        found, self.todo = self.todo[:limit], self.todo[limit:]
+        self.parents += found
+        self.ended += len(found)
+        return found
+
+
 def _end(tx: Tx, job_id: int, kind: Literal["stop", "kill"]) -> Job | None:
-    """One transaction of it: the job itself in the first, then its tree from the top down, so
-    that a parent is never woken by the end of its children."""
+    """One transaction of it."""
     tx.target = f"job {job_id}"
-    done: set[int] = tx.memory.setdefault("done", set())
-    if not done:
+    tree: _Tree | None = tx.memory.get("tree")
+    if tree is None:
+        tree = tx.memory["tree"] = _Tree(job_id)
         job = jobs.get(tx.conn, job_id)
         if job.status.final:
             raise WrongState(f"Job {job_id} is {job.status} already; it cannot be {_PAST[kind]}.")
-        reason = Reason.STOPPED if kind == "stop" else Reason.KILLED
-        _end_some(tx, [job_id], kind, reason, done)
-    left = [each for each in selections.open_tree(tx.conn, job_id) if each not in done]
-    _end_some(tx, left[:CHUNK], kind, Reason.PARENT_STOPPED, done)
-    tx.detail = {"jobs": len(done)}
-    return None if len(left) > CHUNK else jobs.get(tx.conn, job_id)
+    left = CHUNK
+    while left and (ids := tree.next(tx.conn, left)):
+        own = Reason.STOPPED if kind == "stop" else Reason.KILLED
+        _end_some(tx, ids, kind, own if ids == [job_id] else Reason.PARENT_STOPPED)
+        left -= len(ids)
+    tx.detail = {"jobs": tree.ended}
+    return jobs.get(tx.conn, job_id) if left else None
 
 
 _PAST = {"stop": "stopped", "kill": "killed"}
 
 
-def _end_some(
-    tx: Tx, ids: list[int], kind: Literal["stop", "kill"], reason: Reason, done: set[int]
-) -> None:
+def _end_some(tx: Tx, ids: list[int], kind: Literal["stop", "kill"], reason: Reason) -> None:
     by = f"{_PAST[kind]} by {tx.actor.name}"
     message = f"{by}: {tx.reason}" if tx.reason else by
     ended = stops.stop_waiting(tx.conn, ids, reason=reason, message=message, now=tx.now)
@@ -161,7 +183,6 @@ def _end_some(
     )
     for each in asked:
         events.add(tx.conn, each, tx.now, f"{kind}_asked", tx.reason, tx.actor.name)
-    done.update(ids)
     for each in ids[:20]:
         tx.changed("job", each, "stopped")
     if ended or asked:

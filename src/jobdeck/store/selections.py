@@ -1,12 +1,11 @@
 """Which jobs an action over many of them is about, a bounded number at a time."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, func, select
 
 from jobdeck.domain.states import Code
 from jobdeck.store.tables import jobs, ready, running
-
-CHUNK = 1000
-"""Numbers in one statement; databases limit them."""
 
 
 def newest(conn: Connection) -> int:
@@ -37,15 +36,9 @@ def handed_out(conn: Connection, queue_id: int, *, upto: int) -> list[int]:
     return list(conn.execute(query).scalars())
 
 
-def open_tree(conn: Connection, job_id: int) -> list[int]:
-    """The job's descendants that have not ended, parents before their children."""
-    found: list[int] = []
-    level = [job_id]
-    while level:
-        query = select(jobs.c.id).where(
-            jobs.c.parent_id.in_(level[:CHUNK]), jobs.c.status == int(Code.OPEN)
-        )
-        children = list(conn.execute(query).scalars())
-        found += children
-        level = level[CHUNK:] + children
-    return sorted(found)
+def open_children(conn: Connection, parent_ids: Sequence[int]) -> list[int]:
+    """The children of these jobs that have not ended."""
+    query = select(jobs.c.id).where(
+        jobs.c.parent_id.in_(parent_ids), jobs.c.status == int(Code.OPEN)
+    )
+    return sorted(conn.execute(query).scalars())
