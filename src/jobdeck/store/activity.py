@@ -47,7 +47,7 @@ def recent(conn: Connection, now: Micros) -> Activity | None:
 
 
 def _bars(conn: Connection, low: int, start: Micros, width: Micros, now: Micros) -> list[Bar]:
-    place = (jobs.c.created_at - start).op("/")(width)
+    place = (jobs.c.created_at - start) // width
     query = (
         select(place, jobs.c.status, func.count())
         .where(jobs.c.id >= low, jobs.c.created_at >= start, jobs.c.created_at <= now)
