@@ -129,7 +129,8 @@ class Store:
             dbapi = module.connect(
                 address,
                 uri=True,
-                timeout=0,
+                # For the pragmas: another process may just be creating the store.
+                timeout=5,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
@@ -144,12 +145,12 @@ class Store:
 
         shared = ["foreign_keys=ON", "temp_store=MEMORY", "cache_size=-32000"]
         level = "FULL" if self._durable else "NORMAL"
-        reading = [*shared, "busy_timeout=5000", "query_only=ON", "mmap_size=268435456"]
+        reading = [*shared, "query_only=ON", "mmap_size=268435456"]
         writing = [
             *shared,
-            "busy_timeout=0",
             f"synchronous={level}",
             f"wal_autocheckpoint={WAL_PAGES}",
+            "busy_timeout=0",
         ]
         reader = create_engine(
             self.url,

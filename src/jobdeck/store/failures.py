@@ -48,7 +48,7 @@ def explain(error: Exception, store: str, path: Path | None = None) -> StoreErro
         return StoreVersion(
             f"The store {store} is not set up for this version of Jobdeck; run: jobdeck db migrate"
         )
-    if path and "unable to open" in lower and not path.exists():
+    if path and "unable to open" in lower and _gone(path):
         return _missing(store, path)
     for word, meaning in _CAUSES:
         if word in lower:
@@ -62,8 +62,15 @@ def explain(error: Exception, store: str, path: Path | None = None) -> StoreErro
     return StoreError(f"The store {store} refused a statement: {text}")
 
 
+def _gone(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except OSError:
+        return False  # hidden from this user
+
+
 def _missing(store: str, path: Path) -> StoreUnreachable:
-    if not path.parent.is_dir():
+    if _gone(path.parent):
         return StoreUnreachable(
             f"The store {store} cannot be used: the folder {path.parent} does not exist. Create "
             "it, or name another file with --store."

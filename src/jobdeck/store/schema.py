@@ -27,7 +27,7 @@ class SchemaStatus(Struct, frozen=True, kw_only=True):
     """Which version a store has (None: it is not set up yet) and which this program knows."""
 
     current: str | None
-    newest: str = NEWEST
+    newest: str
 
     @property
     def ready(self) -> bool:
@@ -47,10 +47,10 @@ def status(store: Store) -> SchemaStatus:
         StoreCorrupt: it holds something else.
         StoreError: it cannot be read.
     """
-    if store.path and not (store.path.is_file() and store.path.stat().st_size):
-        return SchemaStatus(current=None)
+    if store.path and not _size(store, store.path):
+        return SchemaStatus(current=None, newest=NEWEST)
     with store.read() as conn:
-        return SchemaStatus(current=_version(conn, store))
+        return SchemaStatus(current=_version(conn, store), newest=NEWEST)
 
 
 def ensure(store: Store, *, migrate: bool = True) -> None:
@@ -63,8 +63,6 @@ def ensure(store: Store, *, migrate: bool = True) -> None:
         StoreCorrupt: it holds something else; nothing was changed.
         StoreUnreachable: it cannot be opened or written; its folder does not exist.
     """
-    if store.path:
-        _check_folder(store, store.path)
     found = status(store)
     if found.ready:
         return
@@ -115,7 +113,7 @@ def _foreign_keys(conn: Connection, store: Store, *, on: bool) -> None:
 
 
 def _bring_to_newest(conn: Connection, store: Store) -> None:
-    found = SchemaStatus(current=_version(conn, store))
+    found = SchemaStatus(current=_version(conn, store), newest=NEWEST)
     if found.newer:
         raise _too_new(store, found)
     if found.ready:
@@ -123,7 +121,8 @@ def _bring_to_newest(conn: Connection, store: Store) -> None:
     if found.current is None:
         metadata.create_all(conn)
         conn.exec_driver_sql(
-            f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+            f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, "
+            f"CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"
         )
         conn.exec_driver_sql(
             f"INSERT INTO {VERSION_TABLE} VALUES ('{NEWEST}')"  # noqa: S608
@@ -159,17 +158,29 @@ def _version(conn: Connection, store: Store) -> str | None:
     return version
 
 
-def _check_folder(store: Store, path: Path) -> None:
-    if not path.parent.is_dir():
-        raise StoreUnreachable(
-            f"The store {store.name} cannot be created: the folder {path.parent} does not exist. "
-            "Create it, or name another file with --store."
-        )
-    if path.exists() and not path.is_file():
-        raise StoreUnreachable(
-            f"The store {store.name} cannot be opened: {path} is not a file. Name a file with "
-            "--store."
-        )
+def _size(store: Store, path: Path) -> int:
+    """The bytes of the file; 0: there is none in a folder that there is."""
+    try:
+        if not path.parent.is_dir():
+            raise StoreUnreachable(
+                f"The store {store.name} cannot be created: the folder {path.parent} does not "
+                "exist. Create it, or name another file with --store."
+            )
+        if path.is_dir():
+            raise StoreUnreachable(
+                f"The store {store.name} cannot be opened: {path} is not a file. Name a file with "
+                "--store."
+            )
+        return path.stat().st_size if path.exists() else 0
+    except OSError as error:
+        raise _denied(store, error) from error
+
+
+def _denied(store: Store, error: OSError) -> StoreUnreachable:
+    return StoreUnreachable(
+        f"The store {store.name} cannot be opened or created: {error.strerror}. Check the owner "
+        "and mode of its folder, or name another file with --store."
+    )
 
 
 def _use_wal(store: Store, path: Path) -> None:
@@ -178,10 +189,7 @@ def _use_wal(store: Store, path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
         raw = store.writer.raw_connection()
     except OSError as error:
-        raise StoreUnreachable(
-            f"The store {store.name} cannot be created: {error.strerror}. Check the owner and "
-            "mode of the folder, or name another file with --store."
-        ) from error
+        raise _denied(store, error) from error
     except store.errors as error:
         raise explain(error, store.name, path) from error
     try:

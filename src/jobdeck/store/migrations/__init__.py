@@ -2,7 +2,8 @@
 
 A new store is made from `tables` at once; migrations bring older ones up to it. After a change of
 `tables`, `python -m jobdeck.store.migrations "what changes"` writes the next one: look it over,
-then raise `schema.NEWEST`.
+then raise `schema.NEWEST`. While the newest has not been released, `--again "its title"` writes
+that one anew instead.
 """
 
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Writes the next migration: `python -m jobdeck.store.migrations "what changes"`."""
+"""Writes the next migration: `python -m jobdeck.store.migrations "what changes"`.
+
+`--again` before the title writes the newest one anew, while nobody has a store of it yet.
+"""
 
 import re
 import sys
@@ -28,20 +31,17 @@ def upgrade() -> None:  # noqa: PLR0915
 '''
 
 
-def write(title: str) -> Path:
-    """Write the migration that follows the newest one, and give its path."""
-    newest = migrations.scripts().get_current_head()
-    revision = f"{int(newest or 0) + 1:04}"
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "empty.db"
-        file.touch()
-        store = Store(f"sqlite:///{file}")
-        with store.write() as conn:
-            if newest:
-                migrations.upgrade(conn)
-            operations = migrations.differences(conn).upgrade_ops
-        store.close()
-    body = _render(operations)
+def write(title: str, *, again: bool = False) -> Path:
+    """Write the migration that follows the newest one, or the newest one `again`; gives its
+    path. Run `ruff format` on it."""
+    directory = migrations.scripts()
+    newest = directory.get_current_head()
+    revision = f"{int(newest or 0) + (not again):04}"
+    if again and newest:
+        before = directory.get_revision(newest)
+        newest = before.down_revision if isinstance(before.down_revision, str) else None
+        Path(before.path).unlink()
+    operations = _missing(newest)
     slug = re.sub(r"\W+", "_", title.lower()).strip("_")
     path = migrations.VERSIONS / f"{revision}_{slug}.py"
     path.write_text(
@@ -49,11 +49,24 @@ def write(title: str) -> Path:
             title=f"{title.rstrip('.')}.",
             revision=revision,
             previous=f'"{newest}"' if newest else None,
-            body=body,
+            body=_render(operations),
         ),
         encoding="utf-8",
     )
     return path
+
+
+def _missing(newest: str | None) -> UpgradeOps | None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.db"
+        file.touch()
+        store = Store(f"sqlite:///{file}")
+        with store.write() as conn:
+            if newest:
+                migrations.upgrade(conn, newest)
+            operations = migrations.differences(conn).upgrade_ops
+        store.close()
+    return operations
 
 
 def _render(operations: UpgradeOps | None) -> str:
@@ -65,4 +78,5 @@ def _render(operations: UpgradeOps | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{write(sys.argv[1])}\n")
+    *options, title = sys.argv[1:]
+    sys.stdout.write(f"{write(title, again=options == ['--again'])}\n")

@@ -1,0 +1,236 @@
+"""Lists of jobs give exactly what the filter means, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jobdeck.domain.clock import SECOND
+from jobdeck.domain.errors import InvalidValue, NotFound
+from jobdeck.domain.filters import JobFilter
+from jobdeck.domain.records import Job
+from jobdeck.domain.states import Status
+from jobdeck.store import counters, cursors, jobs, listing, schema
+from jobdeck.store.database import Store
+from tests.store.world import FLOWS, START, WORDS, World, add, build
+
+QUICK = settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+class Filled(NamedTuple):
+    store: Store
+    world: World
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Filled]:
+    """A store in which nothing changes any more."""
+    if request.param == "sqlite":
+        store = Store(f"sqlite:///{tmp_path_factory.mktemp('filled')}/jobs.db")
+        schema.ensure(store)
+    else:
+        store = Store(request.getfixturevalue("cluster").create())
+    yield Filled(store, build(store))
+    store.close()
+
+
+def read_all(store: Store, wanted: JobFilter, sort: str, limit: int) -> list[Job]:
+    """Every page in turn."""
+    found: list[Job] = []
+    cursor: str | None = None
+    for _ in range(2000):
+        with store.read() as conn:
+            page = jobs.find(conn, wanted, sort=sort.split(","), limit=limit, cursor=cursor)
+        assert len(page.items) <= limit
+        found += page.items
+        cursor = page.next
+        if cursor is None:
+            return found
+    raise AssertionError("the list does not end")
+
+
+def filters() -> st.SearchStrategy[JobFilter]:
+    times = st.none() | st.integers(0, 4000).map(lambda s: START + s * SECOND)
+    return st.builds(
+        JobFilter,
+        status=st.lists(st.sampled_from(list(Status)), max_size=3).map(tuple),
+        pipeline=st.sampled_from(["", "", "", "etl", "mail", "nothing"]),
+        flow=st.sampled_from(["", "", "", "", *FLOWS, "nothing"]),
+        queue=st.sampled_from(["", "", "", "etl", "night", "nothing"]),
+        created_after=times,
+        created_before=times,
+        q=st.sampled_from(["", "", "", *WORDS, "word", "%", "\x00"]),
+        parent=st.none() | st.integers(1, 40),
+        schedule=st.none() | st.none() | st.integers(1, 2),
+        roots=st.booleans(),
+    )
+
+
+@pytest.fixture
+def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls may read only a few rows, so that lists end and go on at every kind of place."""
+    monkeypatch.setattr(listing, "ROWS_MAX", 17)
+    monkeypatch.setattr(listing, "_FIRST_SLICE", 3)
+
+
+def check(store: Store, world: World, wanted: JobFilter, sort: str, limit: int) -> None:
+    expected = [job.id for job in world.expected(wanted)]
+    if sort.startswith("-"):
+        expected.reverse()
+    assert [job.id for job in read_all(store, wanted, sort, limit)] == expected
+
+
+def test_every_filter_gives_what_it_means(filled: Filled) -> None:
+    @QUICK
+    @given(filters(), st.sampled_from(["-id", "id", "created", "-created"]), st.integers(5, 60))
+    def holds(wanted: JobFilter, sort: str, limit: int) -> None:
+        check(filled.store, filled.world, wanted, sort, limit)
+
+    holds()
+
+
+@pytest.mark.usefixtures("few_rows")
+def test_a_call_that_may_read_little_goes_on_later(filled: Filled) -> None:
+    @QUICK
+    @given(filters(), st.sampled_from(["-id", "id"]), st.integers(4, 9))
+    def holds(wanted: JobFilter, sort: str, limit: int) -> None:
+        check(filled.store, filled.world, wanted, sort, limit)
+
+    holds()
+
+
+def test_jobs_are_told_as_they_stand(filled: Filled) -> None:
+    for known in filled.world.known.values():
+        with filled.store.read() as conn:
+            job = jobs.get(conn, known.id)
+            assert jobs.statuses(conn, [known.id]) == {known.id: known.status}
+        pipeline, queue = FLOWS[known.flow]
+        assert (job.flow, job.pipeline, job.queue) == (known.flow, pipeline, queue)
+        assert (job.status, job.priority) == (known.status, known.priority)
+        assert (job.created_at, job.started_at) == (known.created_at, known.started_at)
+        assert (job.finished_at, job.parent) == (known.finished_at, known.parent)
+        assert job.params == {"word": known.text}
+    with filled.store.read() as conn, pytest.raises(NotFound):
+        jobs.get(conn, 10**30)
+
+
+def test_counters_equal_the_rows(filled: Filled) -> None:
+    with filled.store.read() as conn:
+        totals = counters.totals(conn)
+        by_flow = {
+            name: counters.totals(conn, flow_id=flow_id)
+            for flow_id, name in enumerate(FLOWS, start=1)
+            if flow_id
+        }
+    for status in Status:
+        assert totals[status] == sum(job.status == status for job in filled.world.known.values())
+    assert sum(sum(numbers.values()) for numbers in by_flow.values()) == len(filled.world.known)
+
+
+def test_children_are_counted_by_status(filled: Filled) -> None:
+    with filled.store.read() as conn:
+        counts = jobs.children_counts(conn, list(filled.world.known))
+    expected: dict[int, dict[Status, int]] = {}
+    for job in filled.world.known.values():
+        if job.parent is not None:
+            of_parent = expected.setdefault(job.parent, dict.fromkeys(Status, 0))
+            of_parent[job.status] += 1
+    assert counts == expected
+
+
+@pytest.mark.parametrize("sort", ["started", "-finished", "-duration", "priority,-id", "status"])
+def test_few_jobs_can_be_sorted_by_anything(filled: Filled, sort: str) -> None:
+    found = read_all(filled.store, JobFilter(pipeline="etl"), sort, 7)
+    assert len(found) == len(filled.world.expected(JobFilter(pipeline="etl")))
+    assert len({job.id for job in found}) == len(found)
+    name = sort.partition(",")[0].lstrip("-")
+
+    def value(job: Job) -> float | None:
+        if name == "status":
+            return list(Status).index(job.status)
+        if name == "duration":
+            return None if job.status == Status.RUNNING else job.duration_s(0)
+        number: float | None = getattr(job, {"started": "started_at"}.get(name, name), None)
+        return job.finished_at if name == "finished" else number
+
+    values = [number for number in map(value, found) if number is not None]
+    assert values == sorted(values, reverse=sort.startswith("-"))
+
+
+def test_many_jobs_cannot_be_sorted_by_everything(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jobdeck.store import sorting
+
+    monkeypatch.setattr(sorting, "ROWS_MAX", 50)
+    with filled.store.read() as conn, pytest.raises(InvalidValue, match="sort: too many jobs"):
+        jobs.find(conn, JobFilter(), sort=["-duration"])
+    with filled.store.read() as conn:
+        assert jobs.find(conn, JobFilter(status=(Status.RETRYING,)), sort=["-started"]).items
+
+
+@pytest.mark.parametrize("sort", ["-id", "id", "priority,id"])
+def test_pages_hold_still_while_jobs_are_added(store: Store, sort: str) -> None:
+    build(store)
+    before = [job.id for job in read_all(store, JobFilter(), sort, 50)]
+    with store.read() as conn:
+        first = jobs.find(conn, JobFilter(), sort=sort.split(","), limit=50)
+    added = set(add(store, seed=2, jobs=30).known)
+    rest: list[int] = []
+    cursor = first.next
+    while cursor is not None:
+        with store.read() as conn:
+            page = jobs.find(conn, JobFilter(), sort=sort.split(","), limit=50, cursor=cursor)
+        rest += [job.id for job in page.items]
+        cursor = page.next
+    seen = [job.id for job in first.items] + rest
+    assert [job_id for job_id in seen if job_id not in added] == before
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "AAAA", "é", "WyItaWQiLFsxXV0=", "W10", "WyItaWQiLFsiYSJdXQ", "x" * 9999]
+)
+def test_a_bad_cursor_is_refused(filled: Filled, cursor: str) -> None:
+    if cursor == "WyItaWQiLFsxXV0=":
+        cursor = cursors.write("-id", [10**30])
+    with filled.store.read() as conn, pytest.raises(InvalidValue, match="cursor: "):
+        jobs.find(conn, JobFilter(), cursor=cursor)
+
+
+def test_a_cursor_of_another_order_is_refused(filled: Filled) -> None:
+    with filled.store.read() as conn:
+        cursor = jobs.find(conn, JobFilter(), limit=1).next
+        with pytest.raises(InvalidValue, match="sorted by -id, not by id"):
+            jobs.find(conn, JobFilter(), sort=["id"], cursor=cursor)
+
+
+@pytest.mark.parametrize(
+    ("field", "arguments"),
+    [("sort", {"sort": ["size"]}), ("limit", {"limit": 0}), ("limit", {"limit": 501})],
+)
+def test_what_cannot_be_is_refused(
+    filled: Filled, field: str, arguments: dict[str, object]
+) -> None:
+    with filled.store.read() as conn, pytest.raises(InvalidValue) as refused:
+        jobs.find(conn, JobFilter(), **arguments)  # type: ignore[arg-type]
+    assert refused.value.field == field
+
+
+def test_a_search_says_how_far_it_has_looked(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "ROWS_MAX", 40)
+    with filled.store.read() as conn:
+        page = jobs.find(conn, JobFilter(q="there is no such word"), limit=5)
+    newest = sorted(filled.world.known, reverse=True)[:40]
+    assert page.items == []
+    assert page.next is not None
+    assert page.searched_to == filled.world.known[newest[-1]].created_at
