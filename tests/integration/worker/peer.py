@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -184,7 +185,8 @@ class Peer:
 
     def leave(self) -> int:
         """Let it end, hear its last words, and give its exit status."""
-        self.send(Exit())
+        with contextlib.suppress(BrokenPipeError):
+            self.send(Exit())
         while self.hear():
             pass
         return self.process.wait(PATIENCE_S)
