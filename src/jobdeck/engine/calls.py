@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.errors import JobdeckError, Malformed
+from jobdeck.domain.errors import InvalidValue, JobdeckError, Malformed
 from jobdeck.domain.schema import check_params
 from jobdeck.domain.states import Code
 from jobdeck.engine.handed import Handed
@@ -60,7 +60,12 @@ def _map(conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros) ->
         _new_job(conn, job, {"flow": body["flow"], "params": item}, "parent", parent_id=parent)
         for item in body["items"]
     ]
-    add_children(conn, parent, body["step"], body["start"], new, now)
+    rule = body.get("fails_when", "all")
+    if rule not in ("all", "any", "never"):
+        raise InvalidValue("fails_when", f"{rule!r} is none of all, any, never")
+    if new and new[0].flow_id == job.claimed.flow_id and job.flow.limited:
+        raise InvalidValue("flow", "a flow with a limit cannot have itself as children")
+    add_children(conn, parent, body["step"], body["start"], new, now, rule)
     return len(new)
 
 

@@ -7,14 +7,14 @@ from functools import cache
 from itertools import compress
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.states import Code
+from jobdeck.domain.states import Code, Reason
 from jobdeck.store import counters, parents
 from jobdeck.store.claims import READY, release, requeue
 from jobdeck.store.rows import insert_rows
-from jobdeck.store.tables import attempts, delayed, unsuccessful
+from jobdeck.store.tables import attempts, delayed, jobs, running, unsuccessful
 
 _ATTEMPT = (
     *("job_id", "attempt", "status", "reason", "message", "error", "started_at", "finished_at"),
@@ -64,6 +64,7 @@ def finish(conn: Connection, endings: Sequence[Ending]) -> list[Ending]:
     """
     if not endings:
         return []
+    now = max(ending.finished_at for ending in endings)
     parked = [ending for ending in endings if ending.code == Code.RUNNING]
     leaving = [ending for ending in endings if ending.code != Code.RUNNING]
     accepted = leaving
@@ -81,9 +82,66 @@ def finish(conn: Connection, endings: Sequence[Ending]) -> list[Ending]:
         insert_rows(conn, delayed, (*READY, "status", "run_at"), rows)
     requeue(conn, [_next(e, e.losses + e.lost) for e in again])
     _count(conn, accepted)
-    parents.children_ended(conn, [(e.parent_id, e.code) for e in final if e.parent_id])
-    accepted = [*accepted, *(e for e in parked if parents.park(conn, e))]
-    return accepted
+    wake_parents(conn, [(e.parent_id, e.code) for e in final if e.parent_id], now)
+    return [*accepted, *(e for e in parked if _park(conn, e, now))]
+
+
+def _park(conn: Connection, ending: Ending, now: Micros) -> bool:
+    family = parents.lock(conn, ending.job_id)
+    row = parents.park(conn, ending.job_id, ending.claim, ending.started_at)
+    if row is None:
+        return False
+    if not ending.shown:
+        deltas: Counter[counters.Key] = Counter()
+        deltas[Code.PENDING, ending.queue_id, ending.flow_id] -= 1
+        deltas[Code.RUNNING, ending.queue_id, ending.flow_id] += 1
+        counters.change(conn, deltas)
+    if row.stop_kind:
+        # Asked for while its last step ran: nobody would hear of it any more.
+        reason = Reason.KILLED if row.stop_kind == "kill" else Reason.STOPPED
+        _end_parked(conn, ending.job_id, Code.STOPPED, reason, row.stop_reason or "", now)
+    elif family is None or family.open <= 0:
+        _wake(conn, ending.job_id, family, now)
+    return True
+
+
+def wake_parents(conn: Connection, ended: Sequence[tuple[int, Code]], now: Micros) -> None:
+    """Children have ended for good, given by parent and code: parents for which it was the last
+    go on with their next step, or fail with their children."""
+    for family in parents.children_ended(conn, ended):
+        _wake(conn, family.job_id, family, now)
+
+
+def _wake(conn: Connection, job_id: int, family: parents.Family | None, now: Micros) -> None:
+    if family is not None and family.fails:
+        message = f"{family.failed} of {family.total} children failed"
+        _end_parked(conn, job_id, Code.FAILED, Reason.CHILDREN_FAILED, message, now)
+    else:
+        parents.unpark(conn, job_id)
+
+
+def _end_parked(
+    conn: Connection, job_id: int, code: Code, reason: Reason, message: str, now: Micros
+) -> None:
+    row = conn.execute(
+        select(*(running.c[name] for name in READY), running.c.begun_at, jobs.c.parent_id)
+        .join(jobs, jobs.c.id == running.c.job_id)
+        .where(running.c.job_id == job_id, running.c.pool_id.is_(None))
+    ).first()
+    if row is None:
+        return
+    ending = Ending(
+        **{name: getattr(row, name) for name in READY},
+        code=code,
+        shown=True,
+        began=True,
+        started_at=row.begun_at,
+        finished_at=now,
+        reason=reason.value,
+        message=message,
+        parent_id=row.parent_id,
+    )
+    finish(conn, [ending])
 
 
 def _next(ending: Ending, losses: int) -> tuple[int, ...]:

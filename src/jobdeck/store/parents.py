@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,9 +15,7 @@ from jobdeck.store import counters
 from jobdeck.store.claims import READY, requeue
 from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.store.tables import children, parents, running
-
-if TYPE_CHECKING:
-    from jobdeck.store.outcomes import Ending
+from jobdeck.store.values import AnyRow
 
 _COLUMN = {Code.COMPLETED: "completed", Code.FAILED: "failed", Code.STOPPED: "stopped"}
 
@@ -29,9 +27,13 @@ def add_children(
     start: int,
     new: Sequence[NewJob],
     now: Micros,
+    fails_when: str = "all",
 ) -> list[int]:
     """Create the children with the indexes from `start` on that the step does not have yet;
-    gives the numbers of the new ones. Repeating it after a crash creates nothing twice."""
+    gives the numbers of the new ones. Repeating it after a crash creates nothing twice.
+
+    `fails_when` is the rule for failed children, see `failed`; the latest one counts.
+    """
     known = set(
         conn.execute(
             select(children.c.index).where(
@@ -53,44 +55,62 @@ def add_children(
         ],
     )
     dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    added = dialect.insert(parents).values(job_id=parent_id, total=len(ids))
+    added = dialect.insert(parents).values(job_id=parent_id, total=len(ids), fails_when=fails_when)
     conn.execute(
         added.on_conflict_do_update(
-            index_elements=["job_id"], set_={"total": parents.c.total + added.excluded.total}
+            index_elements=["job_id"],
+            set_={
+                "total": parents.c.total + added.excluded.total,
+                "fails_when": added.excluded.fails_when,
+            },
         )
     )
     return ids
 
 
-def open_children(conn: Connection, parent_id: int) -> int:
-    """How many children have not ended; locks the parent's row until the transaction ends."""
+class Family(NamedTuple):
+    """A parent with what became of its children."""
+
+    job_id: int
+    total: int
+    completed: int
+    failed: int
+    stopped: int
+    fails_when: str
+
+    @property
+    def open(self) -> int:
+        """How many have not ended."""
+        return self.total - self.completed - self.failed - self.stopped
+
+    @property
+    def fails(self) -> bool:
+        """Whether the parent fails with them: when all have failed, when any has, or never."""
+        if self.fails_when == "any":
+            return self.failed > 0
+        return self.fails_when == "all" and self.failed == self.total > 0
+
+
+_FAMILY = tuple(parents.c[name] for name in Family._fields)
+
+
+def lock(conn: Connection, parent_id: int) -> Family | None:
+    """The family as it stands; it changes no more until the transaction ends."""
     row = conn.execute(
-        update(parents)
-        .where(parents.c.job_id == parent_id)
-        .values(total=parents.c.total)
-        .returning(parents.c.total, parents.c.completed, parents.c.failed, parents.c.stopped)
+        select(*_FAMILY).where(parents.c.job_id == parent_id).with_for_update()
     ).first()
-    return row[0] - row[1] - row[2] - row[3] if row else 0
+    return Family._make(row) if row else None
 
 
-def park(conn: Connection, ending: Ending) -> bool:
-    """Let the job wait for its children without a worker; False: the claim no longer holds.
-
-    If all have ended meanwhile, it goes to the ready at once.
-    """
-    still_open = open_children(conn, ending.job_id)
-    parked = conn.execute(
+def park(conn: Connection, job_id: int, claim: int, began_at: Micros | None) -> AnyRow | None:
+    """Let the job wait for its children without a worker; gives its row of `running`, or None
+    if the claim no longer holds."""
+    return conn.execute(
         update(running)
-        .where(running.c.job_id == ending.job_id, running.c.claim == ending.claim)
-        .values(pool_id=None, worker_id=None, begun_at=ending.started_at)
-    ).rowcount
-    if not parked:
-        return False
-    if not ending.shown:
-        _recount(conn, [(ending.queue_id, ending.flow_id)], Code.PENDING, Code.RUNNING)
-    if not still_open:
-        unpark(conn, ending.job_id)
-    return True
+        .where(running.c.job_id == job_id, running.c.claim == claim)
+        .values(pool_id=None, worker_id=None, begun_at=began_at)
+        .returning(running)
+    ).first()
 
 
 def unpark(conn: Connection, job_id: int) -> bool:
@@ -104,24 +124,29 @@ def unpark(conn: Connection, job_id: int) -> bool:
     if row is None:
         return False
     requeue(conn, [tuple(row)])
-    _recount(conn, [(row.queue_id, row.flow_id)], Code.RUNNING, Code.PENDING)
+    deltas: Counter[counters.Key] = Counter()
+    deltas[Code.RUNNING, row.queue_id, row.flow_id] -= 1
+    deltas[Code.PENDING, row.queue_id, row.flow_id] += 1
+    counters.change(conn, deltas)
     return True
 
 
-def children_ended(conn: Connection, ended: Sequence[tuple[int, Code]]) -> None:
-    """Count children that ended for good, and wake the parents for which it was the last."""
+def children_ended(conn: Connection, ended: Sequence[tuple[int, Code]]) -> list[Family]:
+    """Count children that ended for good; gives the families of which no child is open now."""
     by_parent: dict[int, Counter[str]] = defaultdict(Counter)
     for parent_id, code in ended:
         by_parent[parent_id][_COLUMN[code]] += 1
+    complete = []
     for parent_id, numbers in sorted(by_parent.items()):
         row = conn.execute(
             update(parents)
             .where(parents.c.job_id == parent_id)
             .values({name: parents.c[name] + n for name, n in numbers.items()})
-            .returning(parents.c.total, parents.c.completed, parents.c.failed, parents.c.stopped)
+            .returning(*_FAMILY)
         ).first()
-        if row is not None and row[0] <= row[1] + row[2] + row[3]:
-            unpark(conn, parent_id)
+        if row is not None and Family._make(row).open <= 0:
+            complete.append(Family._make(row))
+    return complete
 
 
 def child_reopened(conn: Connection, parent_id: int, code: Code) -> None:
@@ -130,11 +155,3 @@ def child_reopened(conn: Connection, parent_id: int, code: Code) -> None:
     conn.execute(
         update(parents).where(parents.c.job_id == parent_id).values({column: parents.c[column] - 1})
     )
-
-
-def _recount(conn: Connection, lanes: Sequence[tuple[int, int]], before: Code, after: Code) -> None:
-    deltas: Counter[counters.Key] = Counter()
-    for queue_id, flow_id in lanes:
-        deltas[before, queue_id, flow_id] -= 1
-        deltas[after, queue_id, flow_id] += 1
-    counters.change(conn, deltas)

@@ -10,7 +10,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code, Reason
 from jobdeck.store import counters, parents
 from jobdeck.store.claims import READY, requeue
-from jobdeck.store.outcomes import Ending, close, finish
+from jobdeck.store.outcomes import Ending, close, finish, wake_parents
 from jobdeck.store.tables import (
     attempts,
     delayed,
@@ -48,7 +48,7 @@ def stop_waiting(
         deltas[before[e.job_id], e.queue_id, e.flow_id] -= 1
         deltas[Code.STOPPED, e.queue_id, e.flow_id] += 1
     counters.change(conn, deltas)
-    parents.children_ended(conn, [(e.parent_id, e.code) for e in endings if e.parent_id])
+    wake_parents(conn, [(e.parent_id, e.code) for e in endings if e.parent_id], now)
     return [e.job_id for e in endings]
 
 

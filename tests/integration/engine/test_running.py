@@ -228,3 +228,27 @@ def test_counters_equal_the_rows_and_nothing_is_left_open(deck: Deck) -> None:
     codes = {1: Status.COMPLETED, 2: Status.FAILED}
     assert totals == {codes[status]: n for status, n in rows}
     assert open_rows == 0
+
+
+def test_a_parent_fails_when_all_its_children_did_and_goes_on_when_told_to(deck: Deck) -> None:
+    deck.define("""
+        @job
+        def bad(n: int) -> None:
+            raise ValueError(str(n))
+
+        strict = Pipeline("strict")
+
+        @strict.step
+        def spread(ctx: Context) -> None:
+            ctx.map("bad", [{"n": n} for n in range(3)])
+
+        @strict.step
+        def never(ctx: Context) -> str:
+            return "went on"
+    """)
+    deck.start_pool(workers=2)
+    [job_id] = deck.enqueue("strict")
+    job = deck.wait(job_id)
+    assert (job.status, job.reason) == (Status.FAILED, Reason.CHILDREN_FAILED)
+    assert job.message == "3 of 3 children failed"
+    assert job.result is None
