@@ -37,6 +37,17 @@ def note_of(job: Job) -> str:
     return ": ".join(part for part in parts if part)
 
 
+def _why(job: Job) -> str:
+    """What its status alone, and its error, do not tell."""
+    reason = job.reason.value if job.reason else ""
+    parts = [
+        "stopping" if job.stopping else "",
+        reason if reason not in ("", "error", job.status.value) else "",
+        first_line(job.message) if job.error is None else "",
+    ]
+    return ": ".join(part for part in parts if part)
+
+
 def _progress(job: Job) -> str:
     progress = job.progress
     if progress is None:
@@ -51,16 +62,11 @@ def show_job(out: Output, job: Job, steps: Iterable[Step] = ()) -> None:
     if out.as_json:
         out.json(shapes.Job.at(job, now))
         return
-    status: Any = cell(job.status)
-    more = ["stopping" if job.stopping else "", job.reason.value if job.reason else "", job.message]
-    for text in more:
-        if text:
-            status = status + cell(f"  {first_line(text)}")
     error = job.error
     out.fields(
         [
             ("Job", str(job.id)),
-            ("Status", status),
+            ("Status", cell(job.status) + cell(f"  {_why(job)}")),
             ("Flow", job.flow if job.flow == job.pipeline else f"{job.flow} of {job.pipeline}"),
             ("Queue", f"{job.queue}, priority {job.priority}"),
             ("Created", f"{local(job.created_at)} by {job.created_by or job.source}"),

@@ -168,7 +168,7 @@ def logs(
         time.sleep(LOOK_S)
 
 
-def _control(name: str, past: str, help_: str) -> None:
+def _control(name: str, help_: str) -> None:
     """Add a command that does the same to each of some jobs."""
 
     @jobs.command(name, help=help_)
@@ -184,12 +184,7 @@ def _control(name: str, past: str, help_: str) -> None:
 
         def done(number: int, job: "Job") -> None:
             changed.append(shapes.Job.at(job, clock.now()))
-            state = "stopping" if job.stopping else job.status
-            out.say(
-                f"Job {number} was asked to {name}; it is {state}."
-                if not job.status.final
-                else f"Job {number} is {past}."
-            )
+            out.say(f"Job {number} is {'stopped' if job.status.final else 'stopping'}.")
 
         code = each(ids, lambda number: act(number, reason=reason), done)
         if out.as_json:
@@ -197,8 +192,8 @@ def _control(name: str, past: str, help_: str) -> None:
         return code
 
 
-_control("stop", "stopped", "Stop jobs with their children: running ones may end by themselves.")
-_control("kill", "stopped", "Stop jobs with their children at once.")
+_control("stop", "Stop jobs with their children: running ones may end by themselves.")
+_control("kill", "Stop jobs with their children at once.")
 
 
 @jobs.command()

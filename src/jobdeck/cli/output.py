@@ -14,6 +14,7 @@ from jobdeck.domain.states import Status
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 COLOURS = {
@@ -66,7 +67,7 @@ class Output:
             table.add_column(head, justify=side, no_wrap=True, overflow="ellipsis")
         for row in made:
             table.add_row(*(cell(value) for value in row))
-        self._console.print(table)
+        self._print(table)
 
     def fields(self, rows: Iterable[tuple[str, Any]]) -> None:
         """Print names with their values, without those that are empty."""
@@ -78,7 +79,7 @@ class Output:
         for name, value in rows:
             if value not in (None, "", [], {}, ()):
                 table.add_row(name, cell(value))
-        self._console.print(table)
+        self._print(table)
 
     def text(self, text: "Text") -> None:
         """Print a line with its colours, where there is a terminal to show them; never cut."""
@@ -86,6 +87,15 @@ class Output:
             self._console.print(text, soft_wrap=True)
         else:
             sys.stdout.write(text.plain + "\n")
+
+    def _print(self, table: "Table") -> None:
+        if sys.stdout.isatty():
+            self._console.print(table)
+            return
+        with self._console.capture() as capture:
+            self._console.print(table)
+        for line in capture.get().splitlines():
+            sys.stdout.write(line.rstrip() + "\n")
 
     @cached_property
     def _console(self) -> "Console":

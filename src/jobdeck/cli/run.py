@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from jobdeck.cli.complaint import complain
 from jobdeck.cli.connecting import connected
 
 if TYPE_CHECKING:
@@ -62,10 +63,14 @@ def run(
     if not wait:
         _show(out, job)
         return 0
-    ended = follow(client, job, timeout, quiet=out.as_json)
+    try:
+        ended = follow(client, job, timeout, quiet=out.as_json)
+    except KeyboardInterrupt:
+        complain(f"Job {job.id} goes on; look at it with: jobdeck jobs show {job.id}")
+        raise
     _show(out, ended)
     if not ended.status.final:
-        sys.stderr.write(f"jobdeck: Job {job.id} has not ended within {timeout:g} s; it goes on.\n")
+        complain(f"Job {job.id} has not ended within {timeout:g} s; it goes on.")
     return 0 if ended.status == "completed" else 1
 
 

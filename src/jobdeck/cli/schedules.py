@@ -47,7 +47,8 @@ def times_of(schedule: "Schedule") -> str:
     from jobdeck.domain import clock, cron
 
     if schedule.interval_s is not None:
-        return f"every {clock.format_duration(schedule.interval_s)}"
+        text = clock.format_duration(schedule.interval_s)
+        return f"every {text.removesuffix(' 00 s').removesuffix(' 00 min')}"
     zone = "" if schedule.timezone == "UTC" else f" ({schedule.timezone})"
     return f"{schedule.cron}{zone}: {cron.describe(schedule.cron)}"
 
