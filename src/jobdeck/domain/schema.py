@@ -13,9 +13,10 @@ class ParamsCheck:
     def __init__(self, schema: dict[str, Any], known_only: bool = True) -> None:
         """`known_only` refuses parameters that the schema does not know, unless it says itself
         what of them (`additionalProperties`)."""
+        closed = schema.get("additionalProperties", False if known_only else None) is False
         self._known = (
             frozenset(schema.get("properties", {}))
-            if known_only and "additionalProperties" not in schema
+            if closed and "patternProperties" not in schema
             else None
         )
         self._validator = jsonschema_rs.validator_for(schema)
