@@ -166,7 +166,8 @@ def next_due(conn: Connection) -> Micros | None:
 def claim_fire(conn: Connection, schedule_id: int, fire_at: Micros) -> bool:
     """Take it upon this transaction to fire that tick; False: another one did."""
     row = insert_into(conn, fires).values(schedule_id=schedule_id, fire_at=fire_at)
-    return bool(conn.execute(row.on_conflict_do_nothing()).rowcount)
+    taken = row.on_conflict_do_nothing().returning(fires.c.fire_at)
+    return conn.execute(taken).first() is not None
 
 
 def fired(
