@@ -49,7 +49,12 @@ def count_package(ctx: Context, package: str) -> dict[str, Any]:
     }
 
 
-census = Pipeline("census", queue="census", every="30m")
+census = Pipeline(
+    "census",
+    doc="Count the code of all installed packages, a child job for each.",
+    queue="census",
+    every="30m",
+)
 
 
 @census.step

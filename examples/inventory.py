@@ -54,7 +54,13 @@ class Entry(NamedTuple):
     size: int
 
 
-inventory = Pipeline("inventory", queue="etl", params=InventoryParams, every="15m")
+inventory = Pipeline(
+    "inventory",
+    doc="Check that every file of the installed packages is as it was installed.",
+    queue="etl",
+    params=InventoryParams,
+    every="15m",
+)
 
 
 @inventory.step

@@ -40,6 +40,7 @@ def partner_export(ctx: Context, target: str, prepare_s: float = 3.0) -> int:
 
 partner_import = Pipeline(
     "partner_import",
+    doc="Ask a partner for the world's time zones, and read them once they are delivered.",
     queue="etl",
     every="5m",
     hints={
