@@ -83,8 +83,12 @@ def inline(jobs: int) -> float:
 
 def _completed(row: claims.Claimed, now: int) -> Ending:
     return Ending(
-        *(row.job_id, row.claim, row.queue_id, row.flow_id, row.rank, row.attempt, row.losses),
-        *(Code.COMPLETED, False, True, now, now),
+        **{name: getattr(row, name) for name in claims.READY},
+        code=Code.COMPLETED,
+        shown=False,
+        began=True,
+        finished_at=now,
+        started_at=now,
         result="null",
         version=1,
         pool_id=1,

@@ -7,13 +7,13 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.errors import InvalidValue, JobdeckError, Malformed
-from jobdeck.domain.schema import check_params
+from jobdeck.domain.errors import InvalidValue, JobdeckError, Malformed, NotFound
+from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.schema import ParamsCheck
 from jobdeck.domain.states import Code
 from jobdeck.engine.handed import Handed
-from jobdeck.store import flows
+from jobdeck.store import changes, flows, parents, pipelines
 from jobdeck.store.enqueue import NewJob, enqueue
-from jobdeck.store.parents import add_children
 from jobdeck.store.tables import children, jobs
 from jobdeck.worker.protocol import Call, Reply
 
@@ -34,12 +34,39 @@ def answer(conn: Connection, job: Handed, call: Call, now: Micros) -> Reply:
         return Reply(call.seq, error=f"{call.kind} was asked for in a wrong form: {error!r}")
 
 
+class _Targets:
+    """The flows that one call names, each looked up once."""
+
+    def __init__(self, conn: Connection, now: Micros) -> None:
+        self._conn, self._now = conn, now
+        self._known: dict[str, tuple[flows.Target, ParamsCheck]] = {}
+
+    def get(self, name: str, manifest: Any) -> tuple[flows.Target, ParamsCheck]:
+        """The flow; a decorated pipeline that the store does not know is registered first."""
+        if name not in self._known:
+            try:
+                target = flows.target(self._conn, name)
+            except NotFound:
+                if manifest is None:
+                    raise
+                defined = msgspec.convert(manifest, PipelineManifest)
+                pipelines.register(self._conn, defined, self._now, publish=True)
+                changes.add(self._conn, self._now, [("pipeline", defined.name, "registered")])
+                target = flows.target(self._conn, name)
+            self._known[name] = target, ParamsCheck(target.manifest.params_schema)
+        return self._known[name]
+
+
 def _new_job(
-    conn: Connection, job: Handed, item: Mapping[str, Any], field: str, **more: Any
+    known: tuple[flows.Target, ParamsCheck],
+    job: Handed,
+    item: Mapping[str, Any],
+    source: str,
+    **more: Any,
 ) -> NewJob:
-    target = flows.target(conn, item["flow"])
+    target, params_check = known
     params = {**target.flow.params, **item.get("params", {})}
-    check_params(params, target.manifest.params_schema)
+    params_check.check(params)
     priority = item.get("priority")
     return NewJob(
         flow_id=target.flow_id,
@@ -49,28 +76,33 @@ def _new_job(
         context=item.get("context") or target.flow.context,
         run_at=item.get("run_at"),
         created_by=f"job {job.claimed.job_id}",
-        source=field,
+        source=source,
         **more,
     )
 
 
 def _map(conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros) -> int:
     parent = job.claimed.job_id
-    new = [
-        _new_job(conn, job, {"flow": body["flow"], "params": item}, "parent", parent_id=parent)
-        for item in body["items"]
-    ]
     rule = body.get("fails_when", "all")
-    if rule not in ("all", "any", "never"):
-        raise InvalidValue("fails_when", f"{rule!r} is none of all, any, never")
-    if new and new[0].flow_id == job.claimed.flow_id and job.flow.limited:
-        raise InvalidValue("flow", "a flow with a limit cannot have itself as children")
-    add_children(conn, parent, body["step"], body["start"], new, now, rule)
+    if rule not in parents.RULES:
+        raise InvalidValue("fails_when", f"{rule!r} is none of {', '.join(parents.RULES)}")
+    known = _Targets(conn, now).get(body["flow"], body.get("manifest"))
+    if known[0].flow_id == job.claimed.flow_id and job.flow.limited:
+        raise InvalidValue("flow", "a flow with a limit cannot have its own runs as children")
+    new = [
+        _new_job(known, job, {"params": item}, "parent", parent_id=parent) for item in body["items"]
+    ]
+    parents.add_children(conn, parent, body["step"], body["start"], new, now, rule)
     return len(new)
 
 
 def _enqueue(conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros) -> list[int]:
-    return enqueue(conn, [_new_job(conn, job, item, "job") for item in body["items"]], now)
+    targets = _Targets(conn, now)
+    new = [
+        _new_job(targets.get(item["flow"], body.get("manifest")), job, item, "job")
+        for item in body["items"]
+    ]
+    return enqueue(conn, new, now)
 
 
 def _children(

@@ -71,7 +71,7 @@ class Crew:
         with self._store.write() as conn:
             ids = [pools.add_worker(conn, pool_id, now) for _ in range(missing)]
         for worker_id in ids:
-            worker = WorkerProcess(worker_id, self._target, self._store.files, now)
+            worker = WorkerProcess(*(worker_id, pool_id, self._target, self._store.files, now))
             self.workers.append(worker)
             self._register(worker)
 

@@ -1,10 +1,9 @@
 """Who gets which of the claimed jobs, and how many to claim."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from jobdeck.engine.batching import Meter
-from jobdeck.engine.catalogue import Catalogue
+from jobdeck.engine.catalogue import Catalogue, FlowConfig
 from jobdeck.engine.handed import Handed
 from jobdeck.engine.workers import WorkerProcess
 from jobdeck.store.claims import Claimed
@@ -41,19 +40,25 @@ class Dispatch:
         self, claimed: Sequence[Claimed], workers: Sequence[WorkerProcess]
     ) -> tuple[dict[WorkerProcess, list[Handed]], list[Handed]]:
         """Give every job to the least loaded worker; what fits nowhere is the second part."""
-        shares: dict[WorkerProcess, list[Handed]] = defaultdict(list)
+        shares: dict[WorkerProcess, list[Handed]] = {worker: [] for worker in workers}
         loads = {worker: worker.load for worker in workers}
+        costs: dict[int, tuple[float, FlowConfig]] = {}
         left: list[Handed] = []
-        target = self._target()
+        target = self._target() + 0.001
         for row in claimed:
-            cost = self._meter.cost(row.flow_id)
-            job = Handed(row, self._catalogue.flows[row.flow_id], cost=cost)
+            known = costs.get(row.flow_id)
+            if known is None:
+                flow = self._catalogue.flows[row.flow_id]
+                known = costs[row.flow_id] = (self._meter.cost(row.flow_id), flow)
+            cost, flow = known
+            job = Handed(row, flow, cost)
             worker = min(loads, key=loads.__getitem__)
-            if shares[worker] and loads[worker] + cost > target + 0.001:
+            load = loads[worker] + cost
+            if load > target and shares[worker]:
                 left.append(job)
                 continue
             shares[worker].append(job)
-            loads[worker] += cost
+            loads[worker] = load
         if left:
             self._meter.batch = max(1, (len(claimed) - len(left)) // len(workers))
         return {worker: jobs for worker, jobs in shares.items() if jobs}, left

@@ -1,5 +1,7 @@
 """What a worker's report, or its death, means for the job."""
 
+from typing import Any
+
 import msgspec
 from sqlalchemy import Connection, func, select
 
@@ -17,21 +19,14 @@ _encode = msgspec.json.encode
 
 def of_outcome(conn: Connection, job: Handed, outcome: Outcome, now: Micros) -> Ending:
     """The ending that the worker's own report leads to."""
-    used = {
+    if outcome.status == "completed":
+        return job.completed(outcome)
+    used: dict[str, Any] = {
         "started_at": outcome.started_at,
         "cpu_us": outcome.cpu_us or None,
         "max_rss_kb": outcome.rss_kb or None,
     }
     at = outcome.finished_at
-    if outcome.status == "completed":
-        return job.ending(
-            Code.COMPLETED,
-            at,
-            result=outcome.result.decode() if outcome.result is not None else None,
-            reason=outcome.reason or None,
-            message=outcome.message or None,
-            **used,
-        )
     if outcome.status == "waiting":
         return job.ending(Code.RUNNING, at, **used)
     if outcome.status == "stopped":
@@ -62,10 +57,10 @@ def failed(
     error: JobError | None = None,
     retryable: bool = True,
     retry_after_s: float | None = None,
-    used: dict[str, int | None] | None = None,
+    used: dict[str, Any] | None = None,
 ) -> Ending:
     """A failed attempt: another one at a later time if its policy has one left, else for good."""
-    more = {
+    more: dict[str, Any] = {
         **(used or {}),
         "reason": reason.value,
         "message": message or None,

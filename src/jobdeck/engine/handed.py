@@ -8,6 +8,7 @@ from jobdeck.domain.states import Code, Reason
 from jobdeck.engine.catalogue import FlowConfig
 from jobdeck.store.claims import Claimed
 from jobdeck.store.outcomes import Ending
+from jobdeck.worker.protocol import Outcome
 
 
 @dataclass(slots=True, eq=False)
@@ -19,6 +20,8 @@ class Handed:
     claimed: Claimed
     flow: FlowConfig
     cost: float = 1.0
+    pool_id: int = 0
+    worker_id: int = 0
     number: int = 0
     shown: bool = False
     recalled: bool = False
@@ -48,20 +51,32 @@ class Handed:
         if self.flow.timeout_s is not None:
             self.deadline = at + round(self.flow.timeout_s * SECOND)
 
-    def ending(self, code: Code, at: Micros, **more: Any) -> Ending:
+    def ending(self, code: Code, at: Micros, *, began: bool = True, **more: Any) -> Ending:
         """The end of this claim; `more` are further fields of `Ending`."""
-        c = self.claimed
-        began = more.pop("began", True)
         started_at = more.pop("started_at", self.began_at)
+        row = self.claimed
         return Ending(
-            *(c.job_id, c.claim, c.queue_id, c.flow_id, c.rank, c.attempt, c.losses, code),
-            shown=self.shown,
-            began=began,
-            finished_at=at,
-            started_at=(self.first_began_at or started_at) if began else None,
-            parent_id=c.parent_id,
-            version=self.flow.version,
+            *(row.job_id, row.queue_id, row.flow_id, row.rank, row.attempt, row.losses, row.claim),
+            *(code, self.shown, began, at),
+            (self.first_began_at or started_at) if began else None,
+            *(self.pool_id, self.worker_id, self.flow.version, row.parent_id),
             **more,
+        )
+
+    def completed(self, outcome: Outcome) -> Ending:
+        """It completed: what nearly all of them do, so it is written for speed."""
+        result = outcome.result
+        row = self.claimed
+        return Ending(
+            *(row.job_id, row.queue_id, row.flow_id, row.rank, row.attempt, row.losses, row.claim),
+            *(Code.COMPLETED, self.shown, True, outcome.finished_at),
+            self.first_began_at or outcome.started_at,
+            *(self.pool_id, self.worker_id, self.flow.version, row.parent_id),
+            None if result is None else result.decode(),
+            outcome.reason or None,
+            outcome.message or None,
+            cpu_us=outcome.cpu_us or None,
+            max_rss_kb=outcome.rss_kb or None,
         )
 
     def not_begun(self, at: Micros) -> Ending:

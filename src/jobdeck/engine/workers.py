@@ -16,6 +16,7 @@ import psutil
 from jobdeck.domain.clock import Micros
 from jobdeck.engine.handed import Handed
 from jobdeck.worker.board import Board
+from jobdeck.worker.loader import user_environment
 from jobdeck.worker.protocol import (
     FrameBuffer,
     JobSpec,
@@ -37,8 +38,9 @@ class WorkerProcess:
     Writing never blocks the pool: what the socket does not take stays in `outgoing`.
     """
 
-    def __init__(self, worker_id: int, target: str, files: Path, now: Micros) -> None:
+    def __init__(self, worker_id: int, pool_id: int, target: str, files: Path, now: Micros) -> None:
         self.id = worker_id
+        self.pool_id = pool_id
         self.started_at = now
         self.ready = False
         self.ended = False
@@ -71,6 +73,7 @@ class WorkerProcess:
             stdout=self.outputs["stdout"][1],
             stderr=self.outputs["stderr"][1],
             start_new_session=True,
+            env=user_environment(),
         )
         theirs.close()
         for read_end, write_end in self.outputs.values():
@@ -136,6 +139,7 @@ class WorkerProcess:
         for job in jobs:
             self._numbers += 1
             job.number = self._numbers
+            job.pool_id, job.worker_id = self.pool_id, self.id
             self.load += job.cost
         self.handed.extend(jobs)
         self.send(Run(specs))

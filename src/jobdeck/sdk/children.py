@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +16,7 @@ from jobdeck.sdk.enqueue import plain_params
 from jobdeck.sdk.pipeline import Pipeline
 from jobdeck.sdk.step_run import StepRun
 
+FailsWhen = Literal["all", "any", "never"]
 MAP_ITEMS = 500
 PAGE = 500
 
@@ -33,7 +34,13 @@ class ChildResult(Struct, frozen=True, kw_only=True):
     step: str = ""
 
 
-def map_items(run: StepRun, step: str, target: Pipeline | str, items: Iterable[object]) -> int:
+def map_items(
+    run: StepRun,
+    step: str,
+    target: Pipeline | str,
+    items: Iterable[object],
+    fails_when: FailsWhen = "all",
+) -> int:
     """Create a child for each item, in bounded portions, and give their number.
 
     Each portion says at which index it starts; the pool leaves out those that exist, so that
@@ -49,6 +56,7 @@ def map_items(run: StepRun, step: str, target: Pipeline | str, items: Iterable[o
             "items": [_params(target, item, made + n) for n, item in enumerate(portion)],
             "start": run.mapped,
             "manifest": manifest,
+            "fails_when": fails_when,
         }
         run.mapped += len(portion)
         made += len(portion)

@@ -16,7 +16,7 @@ from jobdeck.sdk.step_run import StepRun
 if TYPE_CHECKING:
     import httpx
 
-    from jobdeck.sdk.children import ChildResult
+    from jobdeck.sdk.children import ChildResult, FailsWhen
     from jobdeck.sdk.files import Files
     from jobdeck.sdk.pipeline import Pipeline
     from jobdeck.sdk.plan import Plan, StepPlan
@@ -238,12 +238,17 @@ class Context:
             self.step_run.closers.append(self._async_http)
         return self._async_http
 
-    def map(self, target: Pipeline | str, items: Iterable[object]) -> int:
+    def map(
+        self, target: Pipeline | str, items: Iterable[object], *, fails_when: FailsWhen = "all"
+    ) -> int:
         """Make a child job for each item (a dict or model of parameters) and give their number.
 
         The children run once this step is done; the next step begins when all have ended and
         finds them in `ctx.children()`. A step that is tried again makes none twice, provided
         that `items` are the same.
+
+        `fails_when` says when this job fails with its children, without another step: when
+        "all" of them have failed, when "any" has, or "never".
 
         Raises:
             StopRequested: somebody asked the job to stop.
@@ -253,7 +258,7 @@ class Context:
         from jobdeck.sdk.children import map_items
 
         self.raise_if_stopped()
-        return map_items(self.step_run, self._step.name, target, items)
+        return map_items(self.step_run, self._step.name, target, items, fails_when)
 
     def children(self) -> Iterator[ChildResult]:
         """What became of the job's children, in the order in which they were made."""

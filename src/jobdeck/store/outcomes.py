@@ -32,27 +32,27 @@ class Ending(NamedTuple):
     """
 
     job_id: int
-    claim: int
     queue_id: int
     flow_id: int
     rank: int
     attempt: int
     losses: int
+    claim: int
     code: Code
     shown: bool
     began: bool
     finished_at: Micros
     started_at: Micros | None = None
+    pool_id: int | None = None
+    worker_id: int | None = None
+    version: int | None = None
+    parent_id: int | None = None
+    result: str | None = None
     reason: str | None = None
     message: str | None = None
     lost: bool = False
-    result: str | None = None
     error: str | None = None
     run_at: Micros | None = None
-    parent_id: int | None = None
-    version: int | None = None
-    pool_id: int | None = None
-    worker_id: int | None = None
     cpu_us: int | None = None
     max_rss_kb: int | None = None
 

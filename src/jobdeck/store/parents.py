@@ -17,6 +17,9 @@ from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.store.tables import children, parents, running
 from jobdeck.store.values import AnyRow
 
+RULES = ("all", "any", "never")
+"""When a parent fails with its children."""
+
 _COLUMN = {Code.COMPLETED: "completed", Code.FAILED: "failed", Code.STOPPED: "stopped"}
 
 

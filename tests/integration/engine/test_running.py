@@ -1,9 +1,10 @@
 """Jobs run in processes of their own, and the store tells what became of them."""
 
-from sqlalchemy import text
+from sqlalchemy import delete, select, text
 
 from jobdeck.domain.states import Reason, Status
 from jobdeck.store import counters, logs, steps
+from jobdeck.store.tables import flows, pipelines, versions
 from tests.integration.engine.harness import Deck, wait_for
 
 
@@ -199,7 +200,7 @@ def test_children_run_and_the_parent_goes_on_when_the_last_has_ended(deck: Deck)
     deck.start_pool(workers=1)
     [job_id] = deck.enqueue("total", upto=6)
     job = deck.wait(job_id)
-    assert job.status == Status.COMPLETED, job
+    assert job.status == Status.COMPLETED, job.error
     assert job.result == {"sum": 0 + 1 + 4 + 16 + 25, "failed": 1}
     assert job.attempt == 1
 
@@ -252,3 +253,28 @@ def test_a_parent_fails_when_all_its_children_did_and_goes_on_when_told_to(deck:
     assert (job.status, job.reason) == (Status.FAILED, Reason.CHILDREN_FAILED)
     assert job.message == "3 of 3 children failed"
     assert job.result is None
+
+
+def test_a_job_may_make_jobs_of_a_pipeline_that_the_store_does_not_know(deck: Deck) -> None:
+    deck.define("""
+        greet = Pipeline("greet")
+
+        @greet.step
+        def say(name: str) -> str:
+            return "hello " + name
+
+        @job
+        def spread(ctx: Context) -> int:
+            return ctx.enqueue(greet, {"name": "Ana"})
+    """)
+    with deck.store.write() as conn:
+        greet = conn.execute(select(pipelines.c.id).where(pipelines.c.name == "greet")).scalar()
+        conn.execute(delete(flows).where(flows.c.pipeline_id == greet))
+        conn.execute(delete(versions).where(versions.c.pipeline_id == greet))
+        conn.execute(delete(pipelines).where(pipelines.c.id == greet))
+    deck.start_pool(workers=1)
+    [job_id] = deck.enqueue("spread")
+    job = deck.wait(job_id)
+    assert job.status == Status.COMPLETED, job.error
+    child = deck.wait(job.result)
+    assert (child.flow, child.result, child.source) == ("greet", "hello Ana", "job")
