@@ -22,6 +22,8 @@ from jobdeck.domain.errors import JobdeckError
 from jobdeck.worker import guard
 
 if TYPE_CHECKING:
+    from jobdeck.http.server import Server
+    from jobdeck.http.state import Deck
     from jobdeck.store.database import Store
 
 CREDENTIALS = ("JOBDECK_STORE", "JOBDECK_URL", "JOBDECK_TOKEN")
@@ -63,16 +65,27 @@ def open_store(settings: Settings) -> "Store":
     return Store(settings.store, durable=settings.durable, files=files)
 
 
+def make_server(settings: Settings, store: "Store") -> tuple["Server", "Deck"]:
+    """The web server of a store, not started yet, and its deck."""
+    # Where pydantic is installed Litestar loads it: 200 ms and 15 MB for nothing.
+    with logs.without("pydantic"):
+        from jobdeck.app import create_app
+        from jobdeck.http.server import Server
+        from jobdeck.http.state import Deck
+
+        deck = Deck(store, settings)
+        return Server(create_app(deck), [deck]), deck
+
+
 def _web() -> Callable[[ChildConfig], None]:
-    from jobdeck.app import create_app
-    from jobdeck.http.server import Server
-    from jobdeck.http.state import Deck
+    with logs.without("pydantic"):
+        import jobdeck.app
+        import jobdeck.web.routes  # noqa: F401
 
     def run(config: ChildConfig) -> None:
-        deck = Deck(open_store(config.settings), config.settings)
+        server, deck = make_server(config.settings, open_store(config.settings))
         deck.start_token = config.start_token
-        listener = socket.socket(fileno=config.listener)
-        Server(create_app(deck), [deck]).run(sockets=[listener])
+        server.run(sockets=[socket.socket(fileno=config.listener)])
 
     return run
 
@@ -172,7 +185,7 @@ def main(role: str, parent: int) -> int:
     # A terminal's Ctrl-C is the supervisor's to hear.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()  # what is imported stays
-    logs.import_structlog()
+    log: Any = logs.import_structlog().get_logger()
     run = ROLES[role]()
     gc.freeze()
     gc.enable()
@@ -186,16 +199,12 @@ def main(role: str, parent: int) -> int:
     try:
         run(config)
     except JobdeckError as error:
-        _say_why(role, error)
+        log.error(f"{role} cannot go on", error=str(error))
         return error.exit_code
+    except Exception:
+        log.exception(f"{role} met an error that it did not foresee")
+        return 1
     return 0
-
-
-def _say_why(role: str, error: JobdeckError) -> None:
-    import structlog
-
-    log: Any = structlog.get_logger()
-    log.error(f"{role} cannot go on", error=str(error))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ def jobs() -> None:
 @click.option("--until", metavar="TIME", help="Created before then.")
 @click.option("--sort", default="-id", help="Such as -id, duration, -finished.")
 @click.option("--limit", type=click.IntRange(1), default=50, help="At most so many; 50.")
+@click.option("--cursor", metavar="TEXT", help="What follows a list: its `next`, from --json.")
 @connected
 def list_(
     client: "Client",
@@ -40,6 +41,7 @@ def list_(
     words: tuple[str, ...],
     sort: str,
     limit: int,
+    cursor: str | None,
     **conditions: Any,
 ) -> None:
     """List jobs, the newest first.
@@ -51,7 +53,7 @@ def list_(
     from jobdeck.client import shapes
     from jobdeck.domain import clock
 
-    found, next_ = _find(client, _wanted(words, conditions), sort, limit)
+    found, next_ = _find(client, _wanted(words, conditions), sort, limit, cursor)
     if out.as_json:
         now = clock.now()
         out.json({"items": [shapes.Job.at(job, now) for job in found], "next": next_})
@@ -85,7 +87,7 @@ def _wanted(words: tuple[str, ...], conditions: dict[str, Any]) -> "JobFilter":
 
 
 def _find(
-    client: "Client", wanted: "JobFilter", sort: str, limit: int
+    client: "Client", wanted: "JobFilter", sort: str, limit: int, cursor: str | None
 ) -> tuple[list["Job"], str | None]:
     """So many of them, and the cursor of what follows. One page of a search may be empty though
     others are not."""
@@ -93,7 +95,6 @@ def _find(
 
     keys = [key.strip() for key in sort.split(",")]
     found: list[Job] = []
-    cursor: str | None = None
     while True:
         size = min(limit - len(found), PAGE_MAX)
         page = client.jobs(wanted, sort=keys, limit=size, cursor=cursor)

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,15 +13,23 @@ if TYPE_CHECKING:
 def import_structlog() -> Any:
     """Import it without rich, which it would take for tracebacks that are printed plainly here:
     that costs every process 50 ms and 5 MB."""
-    hidden = "rich" not in sys.modules
-    if hidden:
-        sys.modules["rich"] = None  # type: ignore[assignment]
-    try:
+    with without("rich"):
         import structlog
-    finally:
-        if hidden:
-            del sys.modules["rich"]
     return structlog
+
+
+@contextmanager
+def without(*names: str) -> Iterator[None]:
+    """Let imports within the block take these packages for not installed, unless they are loaded
+    already; for what would be loaded only because it is there."""
+    hidden = [name for name in names if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def configure(settings: "Settings", process: str = "") -> None:

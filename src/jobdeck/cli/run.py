@@ -63,6 +63,8 @@ def run(
     if not wait:
         _show(out, job)
         return 0
+    if not client.pools():
+        complain("No pool is running, so the job waits for one: jobdeck up FILE")
     try:
         ended = follow(client, job, timeout, quiet=out.as_json)
     except KeyboardInterrupt:

@@ -97,7 +97,7 @@ def demo_target() -> str:
     from jobdeck.domain.errors import StartFailed
 
     package = Path(jobdeck.__file__).parent
-    for folder in (package / "examples", package.parents[1] / "examples"):
+    for folder in (package / "demo" / "examples", package.parents[1] / "examples"):
         if (folder / "demo.py").is_file():
             return str(folder / "demo.py")
     raise StartFailed(

@@ -17,7 +17,7 @@ from jobdeck.cli.starting import say_when_ready
 def web(**flags: Any) -> int:
     """Start the dashboard alone; `jobdeck worker` runs the jobs."""
     from jobdeck.cli import banner, logs
-    from jobdeck.cli.child import open_store
+    from jobdeck.cli.child import make_server, open_store
     from jobdeck.client import settings
     from jobdeck.http import listening
     from jobdeck.store import schema
@@ -27,12 +27,7 @@ def web(**flags: Any) -> int:
         opened = open_store(chosen)
         schema.ensure(opened)
         logs.configure(chosen, "web")
-        from jobdeck.app import create_app
-        from jobdeck.http.server import Server
-        from jobdeck.http.state import Deck
-
-        deck = Deck(opened, chosen)
-        server = Server(create_app(deck), [deck])
+        server, deck = make_server(chosen, opened)
         address = listening.address(chosen, listener)
         link = address + deck.sign_in_path.removeprefix(deck.base_path)
         say_when_ready(address, lambda: banner.show(link=link, store=opened.name))

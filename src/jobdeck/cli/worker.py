@@ -17,7 +17,8 @@ from jobdeck.cli.starting import Plan
 def worker(target: str, **flags: Any) -> int:
     """Run jobs of TARGET, a module or a file that defines pipelines.
 
-    Any number of these may work on one store, beside `jobdeck web`.
+    Any number of these may work on one store, beside `jobdeck web`. SIGTERM lets running jobs
+    end for some seconds and gives back what remains; SIGUSR1 loads the code again.
     """
     from jobdeck.cli import banner
     from jobdeck.client import settings
