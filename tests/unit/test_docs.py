@@ -1,4 +1,7 @@
-"""The documentation tells the truth: what it names exists, and what exists is in it."""
+"""The documentation tells the truth: what it names exists, and what exists is in it.
+
+`python -m scripts.reference` brings commands and calls up to date.
+"""
 
 from __future__ import annotations
 
