@@ -1,0 +1,182 @@
+"""One job: what it is, why it is as it is, what it did and said."""
+
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Response, get
+from litestar.response import File, Stream
+from sqlalchemy import Connection
+
+from jobdeck.domain import clock
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.errors import JobdeckError, NotFound
+from jobdeck.domain.filters import JobFilter
+from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.records import Counts, Job, Queue, Step
+from jobdeck.domain.roles import Actor
+from jobdeck.http.auth import VIEWER
+from jobdeck.http.state import AtDeck, By
+from jobdeck.store import attempts, calls, events, files, jobs, logs, pipelines, queues, steps
+from jobdeck.web import formats, job_deeds, live, status, timeline
+from jobdeck.web import jobs as jobs_page
+from jobdeck.web import logs as log_part
+from jobdeck.web.drawings import Frame
+from jobdeck.web.live import View
+from jobdeck.web.logs import LogQuery
+from jobdeck.web.render import AnyRequest, AtPages, Pages
+
+CHILDREN = 12
+CALLS = 50
+TAIL = 1_000
+"""Lines sent at once to a page that lags."""
+
+
+@get("/jobs/{job_id:int}", opt=VIEWER, sync_to_thread=True)
+def page(request: AnyRequest, pages: AtPages, actor: By, job_id: int) -> Response[str]:
+    """All about it."""
+    query = log_part.read(request)
+    now = clock.now()
+    with pages.deck.store.read() as conn:
+        job = jobs.get(conn, job_id)
+        found = log_part.first(conn, job_id, query)
+        frame = _frame(pages, conn, job, actor, now, position=found.last)
+    address = pages.url(f"/jobs/{job_id}/live", query.pairs() | {"line": None})
+    return pages.page(
+        request,
+        "job/page.html",
+        noun="jobs",
+        now=now,
+        job=job,
+        log=query,
+        log_lines=log_part.html(pages, job_id, query, found, _no_lines(job, query)),
+        regions=frame.regions,
+        seen=str(live.seen(frame)),
+        live_address=address,
+    )
+
+
+def _no_lines(job: Job, query: LogQuery) -> str:
+    if query.level or query.find or query.attempt:
+        return "No line matches."
+    return "It logged nothing." if job.status.final else "No lines yet; they appear as they come."
+
+
+@get("/jobs/{job_id:int}/live", opt=VIEWER)
+async def stream(
+    request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, job_id: int
+) -> Stream:
+    """What changes about it, and what it says."""
+    query = log_part.read(request)
+
+    def draw(position: int) -> Frame:
+        with deck.store.read() as conn:
+            job = jobs.get(conn, job_id)
+            found = logs.of_job(conn, job_id, after=position, limit=TAIL, **query.conditions)
+            last = found[-1].id if found else position
+            frame = _frame(pages, conn, job, actor, clock.now(), position=last)
+        if not found:
+            return frame
+        tail = log_part.html(pages, job_id, query, log_part.Lines(found, earlier=False))
+        return Frame(frame.regions, tail, last, frame.ticks)
+
+    view = View(
+        draw,
+        topics=(("job", str(job_id)), "jobs", "queue"),
+        key=("job", job_id, query, actor.role),
+    )
+    return live.stream(deck, pages.drawings, request, view)
+
+
+def _frame(
+    pages: Pages, conn: Connection, job: Job, actor: Actor, now: Micros, *, position: int
+) -> Frame:
+    return Frame(
+        {
+            "head": pages.html(
+                "job/head.html",
+                job=job,
+                now=now,
+                why=status.sentence(job, now, _queue(conn, job, now)),
+                deeds=job_deeds.of_job(job, actor),
+            ),
+            "work": _work(pages, conn, job, now),
+            "side": _side(pages, conn, job, now),
+        },
+        position=position,
+        ticks=not job.status.final,
+    )
+
+
+def _queue(conn: Connection, job: Job, now: Micros) -> Queue | None:
+    """Its queue while it waits there."""
+    if job.status != "pending":
+        return None
+    try:
+        return queues.get(conn, job.queue, now)
+    except NotFound:
+        return None
+
+
+def _work(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
+    found = steps.of_job(conn, job, _manifest(conn, job))
+    if len(found) == 1 and found[0].counts == Counts():
+        found = []  # the attempt tells it all
+    return pages.html(
+        "job/work.html",
+        job=job,
+        now=now,
+        timeline=timeline.build(job, attempts.of_job(conn, job), found, now),
+        counted=any(_counted(step) for step in found),
+    )
+
+
+def _counted(step: Step) -> bool:
+    return step.counts != Counts()
+
+
+def _manifest(conn: Connection, job: Job) -> PipelineManifest | None:
+    try:
+        pipeline = pipelines.get(conn, job.pipeline)
+        version = job.version or pipeline.published_version or pipeline.current_version
+        return pipelines.manifest(conn, pipeline.id, version)
+    except JobdeckError:
+        return None  # its pipeline was removed; what was told of the steps is there
+
+
+def _side(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
+    counts = jobs.children_counts(conn, [job.id]).get(job.id)
+    children = (
+        jobs.find(conn, JobFilter(parent=job.id), sort=("id",), limit=CHILDREN).items
+        if counts
+        else []
+    )
+    found = calls.of_job(conn, job.id, limit=CALLS + 1)
+    return pages.html(
+        "job/side.html",
+        job=job,
+        now=now,
+        json_chars=formats.JSON_CHARS,
+        files=files.of_job(conn, job.id),
+        children=children,
+        children_words=jobs_page.tree(counts) if counts else "",
+        more_children=bool(counts) and sum((counts or {}).values()) > CHILDREN,
+        calls=found[:CALLS],
+        more_calls=len(found) > CALLS,
+        events=events.of_job(conn, job),
+    )
+
+
+@get("/jobs/{job_id:int}/files/{name:path}", opt=VIEWER, sync_to_thread=True)
+def file(deck: AtDeck, job_id: int, name: str) -> File:
+    """A file that it kept, to be saved: never shown, whatever it holds."""
+    with deck.store.read() as conn:
+        found = files.get(conn, job_id, str(name).lstrip("/"))
+    path = (deck.store.files / found.path).resolve()
+    if not path.is_relative_to(deck.store.files.resolve()) or not path.is_file():
+        raise NotFound("file", found.name, "It is no longer in the store's folder of files.")
+    plain = found.name.rpartition("/")[2]
+    headers: dict[str, Any] = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(plain)}",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+    return File(path, filename=plain, media_type="application/octet-stream", headers=headers)

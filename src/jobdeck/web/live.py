@@ -1,0 +1,132 @@
+"""Live parts of pages: drawn again when something changed, and sent only if they look different.
+
+A page is made of named regions, drawn by the same templates whether it is sent whole or in parts.
+Its stream remembers a digest of each region that the browser has, also over a lost connection:
+the digests travel as the id of each event and come back as `Last-Event-ID`.
+"""
+
+import asyncio
+import hashlib
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Hashable
+from typing import NamedTuple
+
+from litestar.response import Stream
+
+from jobdeck.domain.errors import NotFound
+from jobdeck.http.live import Topic
+from jobdeck.http.state import Deck
+from jobdeck.web.drawings import INTERVAL_S, Drawings, Frame
+from jobdeck.web.render import AnyRequest
+
+IDLE_S = 1.0
+"""What changes with time alone is drawn once in so many seconds."""
+
+_BEAT = b"event: beat\ndata: \n\n"
+BEAT_S = 15.0
+"""So often the stream shows that it lives; the page takes three missed ones for a lost line."""
+
+_BREAK = re.compile(r"\r\n|\r|\n")
+# Texts that the page itself keeps up to date, such as "for 12 s".
+_TICKING = re.compile(r"(<time\b[^>]*\bdata-since\b[^>]*>)[^<]*")
+
+
+class Seen(NamedTuple):
+    """What a browser shows: a digest for each region, and the end of its growing list."""
+
+    digests: dict[str, str]
+    position: int = 0
+
+    def __str__(self) -> str:
+        parts = [f"{name}.{digest}" for name, digest in sorted(self.digests.items())]
+        return "~".join([str(self.position), *parts])
+
+
+def read_seen(text: str) -> Seen:
+    """What `str(seen)` had written; of nonsense, nothing."""
+    head, *parts = text.split("~")
+    digests = dict(part.split(".", 1) for part in parts if part.count(".") == 1)
+    return Seen(digests, int(head) if head.isdecimal() and len(head) < 19 else 0)
+
+
+def digest(html: str) -> str:
+    """Tells two looks of a region apart."""
+    return hashlib.sha256(_TICKING.sub(r"\1", html).encode()).hexdigest()[:8]
+
+
+def seen(frame: Frame) -> Seen:
+    """What a browser shows that has just been sent `frame`."""
+    return Seen({name: digest(html) for name, html in frame.regions.items()}, frame.position)
+
+
+class View(NamedTuple):
+    """What a stream shows: drawn by `draw(position)` whenever one of `topics` changes. Browsers
+    with the same `key` (None: nobody else) may share what is drawn."""
+
+    draw: Callable[[int], Frame]
+    topics: Collection[Topic]
+    key: Hashable = None
+
+
+def stream(deck: Deck, drawings: Drawings, request: AnyRequest, view: View) -> Stream:
+    """The response that keeps a page up to date until the browser or the server ends it."""
+    known = str(request.headers.get("last-event-id") or request.query_params.get("seen", ""))
+    return Stream(
+        _events(deck, drawings, view, read_seen(known)),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _events(deck: Deck, drawings: Drawings, view: View, known: Seen) -> AsyncIterator[bytes]:
+    try:
+        async for text in _changes(deck, drawings, view, known):
+            yield text
+    except NotFound:
+        yield b"event: gone\ndata: \n\n"
+
+
+async def _changes(deck: Deck, drawings: Drawings, view: View, known: Seen) -> AsyncIterator[bytes]:
+    yield _BEAT
+    beat = time.monotonic()
+    last = await deck.hub.latest()
+    frame = await _draw(deck, drawings, view, last, known.position)
+    text, known = _event(frame, known)
+    yield text
+    async for batch in deck.hub.subscribe(view.topics, after=last, idle_s=IDLE_S):
+        began = time.monotonic()
+        if batch.changes or batch.reload or frame.ticks:
+            frame = await _draw(deck, drawings, view, batch.last, known.position)
+            text, known = _event(frame, known)
+            yield text
+        if began - beat > BEAT_S:
+            beat = began
+            yield _BEAT
+        # A slow drawing takes at most a quarter of the time.
+        taken = time.monotonic() - began
+        await asyncio.sleep(max(INTERVAL_S - taken, 3 * taken))
+
+
+async def _draw(deck: Deck, drawings: Drawings, view: View, change: int, position: int) -> Frame:
+    return await drawings.get(
+        (view.key if view.key is not None else object(), position),
+        change,
+        lambda: deck.run(lambda: view.draw(position)),
+    )
+
+
+def _event(frame: Frame, known: Seen) -> tuple[bytes, Seen]:
+    """The event that brings a browser from `known` to `frame`; empty if it is there already."""
+    now = seen(frame)
+    parts = [
+        f'<hx-partial hx-target="#region-{name}" hx-swap="innerMorph">{html}</hx-partial>'
+        for name, html in frame.regions.items()
+        if known.digests.get(name) != now.digests[name]
+    ]
+    if frame.tail:
+        parts.append(f'<hx-partial hx-target="#tail" hx-swap="beforeend">{frame.tail}</hx-partial>')
+    if not parts:
+        return b"", now
+    lines = "".join(f"data: {line}\n" for line in _BREAK.split("\n".join(parts)))
+    return f"id: {now}\n{lines}\n".encode(), now

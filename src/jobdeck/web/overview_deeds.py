@@ -1,0 +1,152 @@
+"""What can be done to everything at once: stop all that waits, pause schedules, free workers."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from litestar import Response, get, post
+
+from jobdeck.actions import pools as pool_actions
+from jobdeck.actions import queues as queue_actions
+from jobdeck.actions import schedules as schedule_actions
+from jobdeck.domain import clock
+from jobdeck.domain.errors import JobdeckError
+from jobdeck.domain.roles import Actor, Role
+from jobdeck.http.auth import OPERATOR
+from jobdeck.http.state import AtDeck, By, Deck
+from jobdeck.store import pools, queues, schedules
+from jobdeck.web import deeds
+from jobdeck.web.deeds import Form
+from jobdeck.web.formats import number, plural
+from jobdeck.web.render import AnyRequest, AtPages
+
+
+class _Deed(NamedTuple):
+    title: str
+    submit: str
+    icon: str
+    danger: bool
+    targets: Callable[[Deck], str]
+    act: Callable[[Deck, Actor, str], str]
+
+
+def _waiting(deck: Deck) -> str:
+    with deck.store.read() as conn:
+        found = [q for q in queues.all(conn, clock.now()) if q.pending and not q.builtin]
+    if not found:
+        return "No job is pending at this moment."
+    total = sum(q.pending for q in found)
+    named = ", ".join(f"{q.name} ({number(q.pending)})" for q in found[:10])
+    more = f" and {plural(len(found) - 10, 'more queue')}" if len(found) > 10 else ""
+    return (
+        f"{plural(total, 'pending job')} will be stopped, in {named}{more}. Running, scheduled and "
+        "retrying jobs are not touched."
+    )
+
+
+def _stop_queues(deck: Deck, actor: Actor, reason: str) -> str:
+    done = queue_actions.stop(deck.store, actor, reason, queue_actions.ALL)
+    return f"{plural(done.total, 'job')} stopped in {plural(len(done.queues), 'queue')}."
+
+
+def _schedules(deck: Deck) -> str:
+    with deck.store.read() as conn:
+        found = schedules.all(conn)
+    paused = sum(s.paused_at is not None for s in found)
+    return (
+        f"{plural(len(found), 'schedule')}, of which {number(paused)} "
+        f"{'is' if paused == 1 else 'are'} paused now."
+    )
+
+
+def _pause_schedules(deck: Deck, actor: Actor, reason: str) -> str:
+    schedule_actions.pause(deck.store, actor, reason, None)
+    return "Every schedule is paused."
+
+
+def _resume_schedules(deck: Deck, actor: Actor, reason: str) -> str:
+    schedule_actions.resume(deck.store, actor, reason, None)
+    return "Every schedule runs again, from its next tick on."
+
+
+def _busy(deck: Deck) -> str:
+    with deck.store.read() as conn:
+        found = [w for w in pools.list_workers(conn) if w.job is not None]
+    if not found:
+        return "No worker is busy at this moment."
+    named = ", ".join(f"{w.job_name} {w.job}" for w in found[:10])
+    more = f" and {number(len(found) - 10)} more" if len(found) > 10 else ""
+    return (
+        f"{plural(len(found), 'running job')} will be asked to stop, and killed if not ended after "
+        f"the grace time: {named}{more}."
+    )
+
+
+def _free_workers(deck: Deck, actor: Actor, reason: str) -> str:
+    freed = pool_actions.free(deck.store, actor, reason, None)
+    asked = [each for each in freed if not each.error]
+    return f"{plural(len(asked), 'running job')} asked to stop."
+
+
+_DEEDS = {
+    "/queues/all/stop": _Deed(
+        "Stop all that waits?", "Stop all", "stop", True, _waiting, _stop_queues
+    ),
+    "/schedules/all/pause": _Deed(
+        "Pause all schedules?", "Pause all", "pause", False, _schedules, _pause_schedules
+    ),
+    "/schedules/all/resume": _Deed(
+        "Resume all schedules?", "Resume all", "again", False, _schedules, _resume_schedules
+    ),
+    "/workers/all/free": _Deed("Free all workers?", "Free all", "stop", True, _busy, _free_workers),
+}
+PATHS = list(_DEEDS)
+
+
+def refusals(actor: Actor, waiting: int, scheduled: int, busy: int) -> dict[str, str]:
+    """Why each of the cards' buttons cannot act; empty: it can."""
+    role = deeds.why_not(actor, Role.OPERATOR)
+    return {
+        "stop_all": role or ("" if waiting else "No job is pending."),
+        "schedules": role or ("" if scheduled else "There is no schedule."),
+        "free_all": role or ("" if busy else "No worker is busy."),
+    }
+
+
+@get(PATHS, opt=OPERATOR)
+async def ask(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Response[str]:
+    """The form of a deed."""
+    form = await deck.run(lambda: _form(deck, _path(request, deck), {}))
+    return deeds.show(pages, request, form)
+
+
+@post(PATHS, opt=OPERATOR, status_code=200)
+async def do(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Response[Any]:
+    """Do it, or show the form again with what is wrong."""
+    path = _path(request, deck)
+    given = await deeds.answers(request)
+    try:
+        reason = deeds.check_reason(given)
+        notice = await deck.run(lambda: _DEEDS[path].act(deck, actor, reason))
+    except JobdeckError as error:
+        form = await deck.run(lambda: _form(deck, path, given))
+        return deeds.show(pages, request, form, error)
+    return deeds.done(pages, request, notice, to="/")
+
+
+def _path(request: AnyRequest, deck: Deck) -> str:
+    path: str = request.scope["path"]
+    return path.removeprefix(deck.base_path).rstrip("/")
+
+
+def _form(deck: Deck, path: str, given: dict[str, str]) -> Form:
+    deed = _DEEDS[path]
+    return Form(
+        address=path,
+        back="/",
+        title=deed.title,
+        text=deed.targets(deck),
+        submit=deed.submit,
+        icon=deed.icon,
+        danger=deed.danger,
+        fields=[deeds.reason_field(given.get("reason", ""), required=True)],
+    )

@@ -1,0 +1,196 @@
+"""A form made from a pipeline's JSON Schema, and parameters made from the form again."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from jobdeck.domain.errors import InvalidValue
+
+PREFIX = "params."
+WHOLE = "params"
+"""The field that holds all parameters as JSON, where the schema tells too little."""
+
+
+class Field(Struct, kw_only=True):
+    """One field of a form. `kind` is an input's type, or area, select, check or choice."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    value: Any = ""
+    hint: str = ""
+    required: bool = False
+    options: list[tuple[str, str]] = []
+    step: str = ""
+    rows: int = 3
+    focus: bool = False
+
+
+def fields(schema: Mapping[str, Any], values: Mapping[str, Any]) -> list[Field]:
+    """A field for each parameter that the schema names, with the value that it has now.
+
+    Without properties there is one field for all of them as JSON.
+    """
+    properties = schema.get("properties")
+    if not isinstance(properties, dict) or not properties:
+        return [_whole(values)]
+    if any(name not in properties for name in values):
+        return [_whole(values)]
+    needed = set(schema.get("required", ()))
+    return [
+        _field(name, _resolve(part, schema), values.get(name, UNSET), name in needed)
+        for name, part in properties.items()
+    ]
+
+
+def _whole(values: Mapping[str, Any]) -> Field:
+    text = _text(dict(values))
+    return Field(
+        name=WHOLE,
+        label="Parameters (JSON)",
+        kind="area",
+        value=text,
+        required=True,
+        rows=min(max(text.count("\n") + 2, 4), 16),
+    )
+
+
+def _field(name: str, part: Mapping[str, Any], value: Any, required: bool) -> Field:
+    if value is UNSET:
+        value = part.get("default", UNSET)
+    kind, options, step = _kind(part)
+    field = Field(
+        name=f"{PREFIX}{name}",
+        label=str(part.get("title") or name),
+        kind=kind,
+        hint=str(part.get("description") or ""),
+        required=required and "default" not in part,
+        options=options,
+        step=step,
+    )
+    if kind == "check":
+        field.value = value is True
+    elif kind == "select":
+        field.value = "" if value is UNSET else _text(value)
+        if not field.required:
+            field.options = [("", "–"), *options]
+    elif kind == "area":
+        field.value = "" if value is UNSET else _text(value)
+        field.rows = min(max(str(field.value).count("\n") + 1, 3), 12)
+    else:
+        field.value = "" if value is UNSET or value is None else str(value)
+    return field
+
+
+def _kind(part: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]], str]:
+    """The kind of field, its options and its step."""
+    if isinstance(part.get("enum"), list):
+        return "select", [(_text(each), str(each)) for each in part["enum"]], ""
+    match _type(part):
+        case "boolean":
+            return "check", [], ""
+        case "integer":
+            return "number", [], "1"
+        case "number":
+            return "number", [], "any"
+        case "string":
+            kinds = {"date": "date", "email": "email", "uri": "url"}
+            return kinds.get(str(part.get("format")), "text"), [], ""
+        case _:
+            return "area", [], ""
+
+
+def _type(part: Mapping[str, Any]) -> str:
+    """The one type beside null that the part allows; empty if there are several."""
+    kinds = part.get("type")
+    if kinds is None and isinstance(part.get("anyOf"), list):
+        kinds = [each.get("type") for each in part["anyOf"] if isinstance(each, dict)]
+    real = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds or []) if kind != "null"]
+    return real[0] if len(real) == 1 and isinstance(real[0], str) else ""
+
+
+def _resolve(part: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = part.get("$ref", "") if isinstance(part, dict) else ""
+    if isinstance(reference, str) and reference.startswith("#/"):
+        found: Any = schema
+        for key in reference[2:].split("/"):
+            found = found.get(key, {}) if isinstance(found, dict) else {}
+        return {**found, **{k: v for k, v in part.items() if k != "$ref"}}
+    return part if isinstance(part, dict) else {}
+
+
+def read(schema: Mapping[str, Any], form: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters that a sent form says; what was left empty is left out.
+
+    Raises:
+        InvalidValue: names the field that cannot be read.
+    """
+    if WHOLE in form:
+        found = _json(form[WHOLE], WHOLE)
+        if not isinstance(found, dict):
+            raise InvalidValue(WHOLE, 'is not an object; write it like {"city": "Utrecht"}')
+        return found
+    params = {}
+    for name, part in schema.get("properties", {}).items():
+        value = _value(_resolve(part, schema), form.get(f"{PREFIX}{name}"), f"{PREFIX}{name}")
+        if value is not UNSET:
+            params[name] = value
+    return params
+
+
+def _value(part: Mapping[str, Any], text: str | None, name: str) -> Any | UnsetType:
+    kind, _, _ = _kind(part)
+    if kind == "check":
+        return text == "true"
+    if text is None:
+        return UNSET
+    if text == "":
+        return _empty(part, kind)
+    if kind in ("select", "area"):
+        return _json(text, name)
+    return _number(part, text, name) if kind == "number" else text
+
+
+def _empty(part: Mapping[str, Any], kind: str) -> Any | UnsetType:
+    """What a field says that was cleared: nothing, its default, or an empty text."""
+    if _nullable(part):
+        return None
+    if "default" in part:
+        return part["default"]
+    return "" if kind == "text" else UNSET
+
+
+def _nullable(part: Mapping[str, Any]) -> bool:
+    kinds = part.get("type")
+    if isinstance(part.get("anyOf"), list):
+        kinds = [each.get("type") for each in part["anyOf"] if isinstance(each, dict)]
+    return "null" in kinds if isinstance(kinds, list) else kinds == "null"
+
+
+def _number(part: Mapping[str, Any], text: str, name: str) -> int | float:
+    whole = _type(part) == "integer"
+    try:
+        value = int(text) if whole else float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InvalidValue(name, f"{text!r} is not a{' whole' if whole else ''} number")
+    return value
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} has no place in JSON")
+
+
+def _json(text: str, name: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidValue(name, f"is not JSON: {error}") from None
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,57 @@
+"""All pages of one deck."""
+
+from litestar import Response, Router, get
+from litestar.di import Provide
+from litestar.response import File
+
+from jobdeck.domain.errors import NotFound
+from jobdeck.http import auth
+from jobdeck.http.auth import PUBLIC, VIEWER
+from jobdeck.http.state import Deck, dependencies
+from jobdeck.web import (
+    assets,
+    errors,
+    job,
+    job_deeds,
+    jobs,
+    logs,
+    overview,
+    overview_deeds,
+    sign_in,
+)
+from jobdeck.web.render import Pages
+
+YEAR_S = 31_536_000
+FORM_BYTES = 4 * 1024 * 1024
+
+
+def web_router(deck: Deck) -> Router:
+    """The router of the pages, mounted at the deck's base path."""
+    pages = Pages(deck)
+    return Router(
+        deck.base_path or "/",
+        route_handlers=[
+            *(overview.page, overview.stream, jobs.page, jobs.stream),
+            *(job.page, job.stream, job.file, logs.lines, logs.text),
+            *(job_deeds.ask, job_deeds.do, overview_deeds.ask, overview_deeds.do),
+            *(sign_in.page, sign_in.enter, sign_in.leave, static, nothing),
+        ],
+        guards=[auth.guard(deck)],
+        dependencies=dependencies(deck) | {"pages": Provide(lambda: pages, sync_to_thread=False)},
+        exception_handlers={Exception: errors.handler(pages)},
+        request_max_body_size=FORM_BYTES,
+    )
+
+
+@get("/static/{name:path}", opt=PUBLIC, sync_to_thread=True)
+def static(name: str) -> File:
+    """A file that pages load; its address changes with its content."""
+    path, kind = assets.find(str(name).lstrip("/"))
+    headers = {"Cache-Control": f"public, max-age={YEAR_S}, immutable"}
+    return File(path, media_type=kind, content_disposition_type="inline", headers=headers)
+
+
+@get("/{rest:path}", opt=VIEWER, sync_to_thread=False)
+def nothing(rest: str) -> Response[str]:
+    """Every other address."""
+    raise NotFound("page", rest)

@@ -1,0 +1,81 @@
+// Bars over time: how many jobs there were, and what became of them.
+(() => {
+  "use strict";
+  const SERIES = [
+    { label: "completed", token: "--jd-completed-solid" },
+    { label: "failed", token: "--jd-failed-solid" },
+    { label: "stopped", token: "--jd-stopped-solid" },
+    { label: "not ended", token: "--jd-running-solid" },
+  ];
+  const drawn = new WeakMap(); // element: [chart, what it shows]
+  const number = new Intl.NumberFormat("en-GB");
+  const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+  const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  // Each series stands on those before it; the tallest is drawn first.
+  function stack(bars) {
+    const sums = bars.map(() => 0);
+    const layers = SERIES.map((_, series) => bars.map((bar, at) => (sums[at] += bar[series + 1])));
+    return [bars.map(([at]) => at), ...layers.reverse()];
+  }
+
+  function options(element, [width, height], barSeconds) {
+    const line = { stroke: token("--jd-text-3"), grid: { stroke: token("--jd-line"), width: 1 }, ticks: { show: false } };
+    const font = `11px ${token("--jd-font")}`;
+    const bars = uPlot.paths.bars({ size: [0.82, 28], align: 1, radius: 0.15 });
+    return {
+      width,
+      height,
+      legend: { show: false },
+      cursor: { points: { show: false }, y: false, drag: { x: false, y: false } },
+      scales: { x: { range: (_, min, max) => [min, max + barSeconds] }, y: { range: (_, __, max) => [0, Math.max(max * 1.08, 4)] } },
+      axes: [
+        { ...line, font, size: 40, grid: { show: false }, values: [
+          [3600, "{HH}:{mm}", "\n{D} {MMM}", null, null, null, null, null, 1],
+          [60, "{HH}:{mm}", null, null, null, null, null, null, 1],
+          [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
+        ] },
+        { ...line, font, size: 44, values: (_, values) => values.map((v) => (Number.isInteger(v) ? number.format(v) : "")) },
+      ],
+      series: [{}, ...SERIES.map(({ label, token: name }) => ({ label, fill: token(name), width: 0, paths: bars, points: { show: false } })).reverse()],
+      hooks: { setCursor: [(chart) => tell(element, chart, barSeconds)] },
+    };
+  }
+
+  function tell(element, chart, barSeconds) {
+    const tip = element.querySelector(".plot-tip");
+    const at = chart.cursor.left < 0 ? null : Math.floor((chart.posToVal(chart.cursor.left, "x") - chart.data[0][0]) / barSeconds);
+    const bar = at === null ? null : drawn.get(element)?.[2][at];
+    tip.hidden = !bar;
+    if (!bar) return;
+    const from = new Date(bar[0] * 1000);
+    const counts = SERIES.map(({ label }, i) => [bar[i + 1], label]).filter(([n]) => n);
+    const words = counts.length ? counts.map(([n, label]) => `${number.format(n)} ${label}`).join(", ") : "none";
+    tip.textContent = `${clock.format(from)} – ${clock.format(new Date(+from + barSeconds * 1000))}: ${words}`;
+  }
+
+  function draw(element) {
+    const { bars: text, bar } = element.dataset;
+    const [width, height] = [element.clientWidth - 16, element.clientHeight - 12];
+    const shown = `${text} ${width} ${height} ${document.documentElement.dataset.bsTheme}`;
+    const before = drawn.get(element);
+    if (before?.[1] === shown || width < 50) return;
+    before?.[0].destroy();
+    element.replaceChildren();
+    const tip = document.createElement("div");
+    tip.className = "plot-tip";
+    tip.hidden = true;
+    element.append(tip);
+    const bars = JSON.parse(text);
+    drawn.set(element, [null, shown, bars]);
+    const chart = new uPlot(options(element, [width, height], Number(bar)), stack(bars), element);
+    drawn.set(element, [chart, shown, bars]);
+  }
+
+  const drawAll = () => document.querySelectorAll("[data-chart]").forEach(draw);
+  drawAll();
+  document.addEventListener("htmx:after:swap", drawAll);
+  document.addEventListener("jobdeck:theme", drawAll);
+  addEventListener("resize", drawAll);
+})();

@@ -1,0 +1,64 @@
+// One dialog for every deed: a link brings its form, an answer closes it or says what is wrong.
+(() => {
+  "use strict";
+  const dialog = document.getElementById("dialog");
+  const notices = document.getElementById("notices");
+  const SHOWN = 8000;
+
+  function notice(text, tone = "", address = "") {
+    const made = document.getElementById("notice-template").content.cloneNode(true).firstElementChild;
+    const place = made.querySelector("p");
+    if (tone) made.dataset.tone = tone;
+    if (address) {
+      const link = document.createElement("a");
+      link.href = address;
+      link.textContent = text;
+      place.append(link);
+    } else place.textContent = text;
+    notices.append(made);
+    while (notices.children.length > 4) notices.firstElementChild.remove();
+    fade(made);
+  }
+
+  // Stays while somebody points at it or is in it.
+  function fade(element) {
+    setTimeout(() => {
+      if (element.matches(":hover, :focus-within")) fade(element);
+      else element.remove();
+    }, SHOWN);
+  }
+
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (event.detail.ctx.target?.id !== "dialog-body") return;
+    if (!dialog.open) dialog.showModal();
+    document.dispatchEvent(new CustomEvent("jobdeck:dialog"));
+    const wrong = dialog.querySelector('[aria-invalid="true"]');
+    (wrong || dialog.querySelector("[autofocus]"))?.focus();
+  });
+
+  dialog.addEventListener("close", () => document.getElementById("dialog-body").replaceChildren());
+
+  document.addEventListener("click", (event) => {
+    const closer = event.target.closest("[data-close]");
+    if (closer?.closest("dialog")) {
+      event.preventDefault();
+      closer.closest("dialog").close();
+    }
+    event.target.closest("[data-dismiss]")?.closest(".notice").remove();
+  });
+
+  document.addEventListener("jobdeck:done", (event) => {
+    dialog.close();
+    notice(event.detail.notice, event.detail.tone);
+  });
+
+  // What went wrong on the way to a dialog must not be silent.
+  document.addEventListener("htmx:error", (event) => {
+    const source = event.detail.ctx?.sourceElement;
+    if (source?.closest("dialog, [hx-get]") && !source.matches("[data-live]")) {
+      notice("The server did not answer. Nothing was changed as far as this page knows; try again.", "failed");
+    }
+  });
+
+  Object.assign(jobdeck, { notice });
+})();

@@ -1,0 +1,189 @@
+// The page's one stream: what to show of its state, and how its parts are put in place.
+(() => {
+  "use strict";
+  const SILENCE = 45e3;
+  const banner = document.getElementById("connection");
+  let lost = null;
+  let connected = null; // the source whose stream is open
+  let heard = Date.now();
+
+  const indicator = () => document.getElementById("live-state");
+  const source = () => document.querySelector("[data-live]");
+  const dialogOpen = () => document.querySelector("dialog[open]");
+
+  function show(state, text) {
+    const element = indicator();
+    if (!element) return;
+    element.hidden = false;
+    element.dataset.state = state;
+    element.textContent = text;
+  }
+
+  function showState() {
+    if (lost) show("lost", "Not live");
+    else if (dialogOpen()) show("paused", "Paused");
+    else if (connected === source()) show("live", "Live");
+    else show("off", "Connecting");
+  }
+
+  function sayLost(message) {
+    banner.querySelector("span").textContent = message;
+    banner.hidden = false;
+    showState();
+  }
+
+  // A short break, such as a restart, is mended before anybody need hear of it.
+  function lose(message = "Connection lost, trying again") {
+    if (lost) {
+      if (!banner.hidden) sayLost(message);
+      return;
+    }
+    lost = setTimeout(() => sayLost(message), 1500);
+  }
+
+  function recover() {
+    heard = Date.now();
+    clearTimeout(lost);
+    lost = null;
+    banner.hidden = true;
+    showState();
+  }
+
+  // A new element, because the extension goes on with the old one's address while that is there.
+  function renew() {
+    const old = source();
+    const fresh = old.cloneNode();
+    fresh.removeAttribute("data-htmx-powered");
+    old.replaceWith(fresh);
+    old._htmx?.sse?.reader?.cancel();
+    htmx.process(fresh);
+  }
+
+  document.addEventListener("htmx:sse:after:connection", (event) => {
+    if (event.detail.connection.status >= 400) return;
+    connected = event.target;
+    recover();
+  });
+  document.addEventListener("htmx:sse:error", (event) => {
+    lose(event.detail.status === 401 ? "You are signed out. Load the page again to sign in." : undefined);
+  });
+  document.addEventListener("htmx:sse:before:connection", (event) => {
+    if (event.detail.connection.attempt > 0 && !document.hidden) lose();
+  });
+  // The first request of a stream is htmx's own, which does not try again.
+  document.addEventListener("htmx:finally:request", (event) => {
+    const { ctx } = event.detail;
+    if (ctx.sourceElement !== source()) return;
+    if (ctx.sourceElement._htmx?.sse || ctx.response?.status < 400) return;
+    if (ctx.response?.status === 404) return location.reload();
+    lose();
+    setTimeout(() => source() === ctx.sourceElement && renew(), 3000);
+  });
+
+  // A line can die without a word: no sign of life for long means it has.
+  document.addEventListener("beat", () => (heard = Date.now()));
+  setInterval(() => {
+    const element = source();
+    if (!element || document.hidden || Date.now() - heard < SILENCE) return;
+    heard = Date.now();
+    lose();
+    renew();
+  }, 5000);
+
+  document.addEventListener("gone", () => location.reload());
+
+  // Nothing moves behind an open dialog: what arrives waits until it is closed.
+  document.addEventListener("htmx:sse:before:message", (event) => {
+    heard = Date.now();
+    const dialog = dialogOpen();
+    if (!dialog) return;
+    showState();
+    event.detail.waitUntil(new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true })));
+  });
+  document.addEventListener("jobdeck:dialog", () => source() && showState());
+  document.addEventListener("close", () => source() && showState(), true);
+
+  // ---- Putting parts in place ----
+
+  // While somebody reads a list, its rows change in place but none come or go.
+  const reading = (table) =>
+    table.matches(":hover") || table.contains(document.activeElement) ||
+    table.getBoundingClientRect().top < 0 || !getSelection().isCollapsed;
+
+  const held = new Map(); // region's id: [the HTML to show when nobody reads, number of new rows]
+
+  function hold(task) {
+    const shown = task.target?.querySelector?.("table[data-hold]");
+    const coming = task.fragment.querySelector?.("table[data-hold]");
+    if (!shown || !coming || !reading(shown)) {
+      if (task.target?.id) held.delete(task.target.id);
+      return;
+    }
+    const rows = new Map([...coming.tBodies[0].rows].map((row) => [row.id, row]));
+    const old = [...shown.tBodies[0].rows];
+    const known = new Set(old.map((row) => row.id));
+    const fresh = [...rows.keys()].filter((id) => !known.has(id));
+    if (!fresh.length && rows.size === known.size) {
+      held.delete(task.target.id);
+      return;
+    }
+    const keep = document.createElement("div");
+    keep.append(task.fragment.cloneNode(true));
+    held.set(task.target.id, [keep.innerHTML, fresh.length]);
+    coming.tBodies[0].replaceChildren(...old.map((row) => rows.get(row.id) ?? row.cloneNode(true)));
+    for (const pager of task.fragment.querySelectorAll(".pager")) {
+      const now = task.target.querySelector(".pager");
+      if (now) pager.replaceWith(now.cloneNode(true));
+    }
+  }
+
+  function sayHeld() {
+    const pill = document.getElementById("held");
+    if (!pill) return;
+    const count = [...held.values()].reduce((sum, [, fresh]) => sum + fresh, 0);
+    pill.hidden = !count;
+    if (count) pill.querySelector("span").textContent = count === 1 ? "1 new job" : `${count} new jobs`;
+  }
+
+  async function release() {
+    for (const [id, [text]] of [...held]) {
+      held.delete(id);
+      const target = document.getElementById(id);
+      if (target) await htmx.swap({ text, target, swap: "innerMorph", sourceElement: target, request: {}, released: true });
+    }
+    sayHeld();
+  }
+
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("#held")) return;
+    scrollTo({ top: 0 });
+    release();
+  });
+  document.addEventListener("pointerout", (event) => {
+    const table = event.target.closest?.("table[data-hold]");
+    if (table && held.size && !table.contains(event.relatedTarget)) {
+      setTimeout(() => !reading(table) && release(), 400);
+    }
+  });
+
+  document.addEventListener("htmx:before:swap", (event) => {
+    for (const task of event.detail.tasks) {
+      if (!task.fragment?.querySelectorAll) continue;
+      jobdeck.times.localise(task.fragment);
+      if (task.swapSpec?.style === "innerMorph" && !event.detail.ctx.released) hold(task);
+    }
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    sayHeld();
+    if (source()) showState();
+  });
+
+  htmx.registerExtension("jobdeck", {
+    // What the reader has opened stays open.
+    htmx_before_morph_attr: (element, detail) =>
+      !(detail.attrName === "open" && element.matches("details, dialog")) &&
+      detail.attrName !== "data-told",
+  });
+
+  if (source()) showState();
+})();

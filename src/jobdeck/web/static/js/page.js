@@ -1,0 +1,69 @@
+// Small things that every page has: theme, copying, filters that apply at once, notice of an end.
+(() => {
+  "use strict";
+  const THEMES = ["auto", "light", "dark"];
+  const THEME_WORDS = { auto: "as the system", light: "light", dark: "dark" };
+  const toggle = document.querySelector("[data-theme-toggle]");
+
+  function showTheme() {
+    const theme = jobdeck.theme.chosen();
+    toggle.title = `Theme: ${THEME_WORDS[theme]}`;
+    toggle.setAttribute("aria-label", `Change the theme, now ${THEME_WORDS[theme]}`);
+    const use = toggle.querySelector("use");
+    use.setAttribute("href", use.getAttribute("href").replace(/#.*/, `#${{ auto: "theme", light: "sun", dark: "moon" }[theme]}`));
+  }
+
+  if (toggle) {
+    showTheme();
+    document.addEventListener("jobdeck:theme", showTheme);
+    toggle.addEventListener("click", () => {
+      jobdeck.theme.choose(THEMES[(THEMES.indexOf(jobdeck.theme.chosen()) + 1) % THEMES.length]);
+    });
+  }
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      jobdeck.notice("Copied.");
+    } catch {
+      jobdeck.notice("The browser does not let this page copy; select the text instead.", "failed");
+    }
+  });
+
+  // A choice in a filter applies at once; a custom range waits for its dates.
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (!field.matches("[data-submit]")) return;
+    const form = field.form;
+    if (field.matches("[data-range]")) {
+      const dates = form.querySelector(".filter-dates");
+      dates.classList.toggle("shown", field.value === "custom");
+      if (field.value === "custom") {
+        dates.querySelector("input").focus();
+        return;
+      }
+      for (const input of dates.querySelectorAll("input")) input.value = "";
+    }
+    form.requestSubmit();
+  });
+
+  // Empty conditions stay out of the address.
+  document.addEventListener("formdata", (event) => {
+    if (!event.target.matches(".filter")) return;
+    for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+  });
+
+  // The job on this page has ended: said aloud, and in the title of the tab.
+  const ENDS = { completed: "completed", failed: "failed", stopped: "was stopped" };
+  const told = () => document.querySelector("[data-job-status]")?.dataset;
+  let before = told()?.jobStatus;
+  document.addEventListener("htmx:after:swap", () => {
+    const job = told();
+    if (!job || job.jobStatus === before) return;
+    if (before && ENDS[job.jobStatus]) jobdeck.notice(`Job ${job.job} ${ENDS[job.jobStatus]}.`, job.jobStatus);
+    before = job.jobStatus;
+    if (job.title) document.title = job.title;
+  });
+})();

@@ -1,0 +1,221 @@
+"""One job: alive while it runs, and everything that can be done to it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from jobdeck.domain import clock
+from jobdeck.domain.clock import SECOND
+from jobdeck.domain.records import Counts, JobError
+from jobdeck.domain.states import Code, Reason
+from jobdeck.store import jobs
+from tests.browser.conftest import PHONE, Site, Visit, live
+
+pytestmark = pytest.mark.needs("chromium")
+
+
+def start(site: Site, flow: str = "weather", params: object = None) -> int:
+    """A job that runs."""
+    job_id = site.world.create(flow, params=params)
+    site.world.begin(job_id)
+    return job_id
+
+
+def test_it_lives(site: Site, visit: Visit) -> None:
+    job_id = start(site)
+    began = clock.now()
+    page = live(visit(site, f"/jobs/{job_id}"))
+    site.world.progress(job_id, 3, 4, "reading")
+    expect(page.get_by_role("progressbar")).to_have_attribute("value", "0.7500")
+    site.world.step(
+        job_id, 0, "extract", "running", began=began, counts=Counts(read=1500, written=1400)
+    )
+    line = page.get_by_role("row", name=re.compile("extract"))
+    expect(line).to_contain_text("1\u202f500")
+    site.world.log(job_id, "the first line", ("warning", "a bad row"))
+    expect(page.get_by_role("log")).to_contain_text("the first line")
+    site.world.end(job_id, began=began, result={"rows": 1400})
+    expect(page.locator(".notice")).to_have_text(re.compile(f"Job {job_id} completed"))
+    expect(page).to_have_title(f"weather {job_id} completed · Jobdeck")
+    expect(page.locator("#result")).to_contain_text('"rows": 1400')
+
+
+def test_the_log_filters_follows_and_links(site: Site, visit: Visit) -> None:
+    job_id = start(site)
+    site.world.log(job_id, *(f"line {n}" for n in range(450)), ("error", "row 7 is broken"))
+    page = live(visit(site, f"/jobs/{job_id}"))
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("line 449")
+    expect(log).not_to_contain_text("line 100\n")
+    at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 24"
+    assert log.evaluate(at_end)
+    site.world.log(job_id, "one more")
+    expect(log).to_contain_text("one more")
+    assert log.evaluate(at_end)
+
+    log.evaluate("log => { log.scrollTop = 40 }")
+    expect(page.get_by_label("Follow the end")).to_have_attribute("aria-pressed", "false")
+    site.world.log(job_id, "and another")
+    expect(log).to_contain_text("and another")
+    assert log.evaluate("log => log.scrollTop") == 40
+    log.evaluate("log => { log.scrollTop = 0 }")
+    page.get_by_role("link", name="Earlier lines").click()
+    expect(log).to_contain_text("line 0")
+    expect(page.get_by_role("link", name="Earlier lines")).to_have_count(0)
+
+    page.get_by_label("Least level").select_option("error")
+    expect(page).to_have_url(re.compile("level=error"))
+    expect(log.locator(".line")).to_have_count(1)
+    live(page)
+    site.world.log(job_id, "not shown", ("error", "row 9 is broken"))
+    expect(log.locator(".line")).to_have_count(2)
+    page.get_by_label("Search the log").fill("row 7")
+    page.keyboard.press("Enter")
+    expect(log.locator(".line")).to_have_count(1)
+    address = log.locator(".line a.at").get_attribute("href")
+    page.goto(f"{site.address}{address}")
+    target = page.locator(":target")
+    expect(target).to_contain_text("row 7 is broken")
+    expect(target).to_be_in_viewport()
+
+
+def test_ten_thousand_lines_stay_quick(site: Site, visit: Visit) -> None:
+    job_id = start(site)
+    page = live(visit(site, f"/jobs/{job_id}"))
+    text = "x" * 60
+    for part in range(10):
+        site.world.log(job_id, *(f"{part * 1000 + n} {text}" for n in range(1000)))
+    log = page.get_by_role("log")
+    expect(log.locator(".line")).to_have_count(10_000, timeout=30_000)
+    expect(log).to_contain_text("9999 xxx")
+    frame = page.evaluate(
+        """() => new Promise((resolve) => {
+          const log = document.getElementById("log");
+          log.scrollTop = log.scrollHeight / 2;
+          const began = performance.now();
+          const end = () => resolve(performance.now() - began);
+          requestAnimationFrame(() => requestAnimationFrame(end));
+        })"""
+    )
+    assert frame < 1000
+
+
+def test_the_log_can_be_saved(site: Site, visit: Visit) -> None:
+    job_id = start(site)
+    site.world.log(job_id, "kept", ("error", "broken"), step="extract")
+    page = visit(site, f"/jobs/{job_id}")
+    with page.expect_download() as found:
+        page.get_by_label("Download the log as text").click()
+    text = found.value.path().read_text()
+    assert re.search(r"^\S+Z info     extract kept$", text, re.MULTILINE)
+    assert found.value.suggested_filename == f"job-{job_id}.log"
+
+
+def test_stopping_asks_for_a_reason_and_shows_at_once(site: Site, visit: Visit) -> None:
+    job_id = start(site)
+    page = live(visit(site, f"/jobs/{job_id}"))
+    page.get_by_role("link", name="Stop", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"Stop job {job_id} of weather?")
+    expect(dialog.get_by_label("Reason")).to_be_focused()
+    dialog.get_by_role("button", name="Stop the job").click()
+    expect(dialog).to_contain_text("say why")
+    dialog.get_by_label("Reason").fill("wrong city")
+    dialog.get_by_role("button", name="Stop the job").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".job-head .state")).to_have_text("stopping")
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_have_attribute(
+        "aria-disabled", "true"
+    )
+    expect(page.get_by_text("It is stopping already.")).to_be_attached()
+
+
+def test_changes_wait_behind_an_open_dialog(site: Site, visit: Visit) -> None:
+    job_id = start(site)
+    page = live(visit(site, f"/jobs/{job_id}"))
+    page.get_by_role("link", name="Kill", exact=True).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    site.world.end(job_id, began=clock.now())
+    page.wait_for_timeout(800)  # long enough for what must not come
+    expect(page.locator(".job-head .state")).to_have_text("running")
+    page.keyboard.press("Escape")
+    expect(page.locator(".job-head .state")).to_have_text("completed")
+
+
+def test_what_is_open_and_chosen_survives_changes(site: Site, visit: Visit) -> None:
+    job_id = site.world.fail("weather", clock.now() - 60 * SECOND)
+    page = live(visit(site, f"/jobs/{job_id}"))
+    stack = page.locator("details.stack")
+    stack.locator("summary").click()
+    expect(stack.locator("pre")).to_be_visible()
+    page.get_by_role("link", name="Retry", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Retry").click()
+    expect(page.locator(".job-head .state")).to_have_text("pending")
+    site.world.begin(job_id)
+    error = JobError(type="ValueError", message="again", step="extract", traceback="the stack")
+    site.world.end(job_id, Code.FAILED, began=clock.now(), reason=Reason.ERROR, error=error)
+    expect(page.locator(".job-head .state")).to_have_text("failed")
+    expect(page.get_by_role("row", name=re.compile("Attempt 2"))).to_be_visible()
+
+
+def test_running_again_checks_the_parameters(site: Site, visit: Visit) -> None:
+    params = {"city": "Utrecht", "days": 7, "unit": "celsius"}
+    job_id = site.world.run("weather", clock.now() - 60 * SECOND, 1.0)
+    page = visit(site, f"/jobs/{job_id}")
+    page.get_by_role("link", name="Run again", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("days").fill("99")
+    dialog.get_by_role("button", name="Run").click()
+    expect(dialog.get_by_label("days")).to_have_attribute("aria-invalid", "true")
+    expect(dialog).to_contain_text("maximum of 30")
+    dialog.get_by_label("city").fill("Zwolle")
+    dialog.get_by_label("days").fill("3")
+    dialog.get_by_role("button", name="Run").click()
+    expect(page).not_to_have_url(re.compile(f"/jobs/{job_id}$"))
+    expect(page.locator(".notice")).to_contain_text(f"made from job {job_id}")
+    number = int(page.url.rpartition("/")[2])
+    with site.store.read() as conn:
+        job = jobs.get(conn, number)
+    assert job.params["city"] == "Zwolle"
+    assert job.params["days"] == 3
+    assert job.retry_of == job_id
+    assert params
+
+
+def test_deleting_leads_back_to_the_list(site: Site, visit: Visit) -> None:
+    job_id = site.world.run("newsletter", clock.now() - 60 * SECOND, 1.0)
+    page = visit(site, f"/jobs/{job_id}")
+    page.get_by_role("link", name="Delete", exact=True).click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("made by mistake")
+    page.get_by_role("dialog").get_by_role("button", name="Delete the job").click()
+    expect(page).to_have_url(f"{site.address}/jobs")
+    expect(page.locator(".notice")).to_contain_text(f"Job {job_id} was deleted.")
+    page.goto(f"{site.address}/jobs/{job_id}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"There is no job {job_id}")
+
+
+def test_deeds_work_without_script(site: Site, visit: Visit) -> None:
+    job_id = site.world.create("nightly-backup")
+    page = visit(site, f"/jobs/{job_id}", script=False)
+    page.get_by_role("link", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Stop the job").click()
+    expect(page.get_by_text("say why")).to_be_visible()
+    page.get_by_label("Reason").fill("not tonight")
+    page.get_by_role("button", name="Stop the job").click()
+    expect(page).to_have_url(f"{site.address}/jobs/{job_id}")
+    expect(page.locator(".job-head .state")).to_have_text("stopped")
+    expect(page.get_by_text("not tonight").first).to_be_visible()
+
+
+def test_a_phone_shows_everything(site: Site, visit: Visit) -> None:
+    job_id = start(site)
+    page = visit(site, f"/jobs/{job_id}", size=PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    small = page.evaluate(
+        """() => [...document.querySelectorAll(".deeds .btn, .log-tools .icon-button")]
+          .filter((e) => e.getBoundingClientRect().height < 44).length"""
+    )
+    assert small == 0
