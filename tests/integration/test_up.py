@@ -148,6 +148,22 @@ def test_nothing_outlives_a_killed_supervisor(up: Up) -> None:
         running.expect_gone(3)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_nothing_outlives_a_start_that_is_broken_off(
+    up: Up, folder: Path, number: signal.Signals
+) -> None:
+    (folder / "hangs.py").write_text("import time\ntime.sleep(1000)\n")
+    before = sorted(folder.iterdir())
+    with up(target="hangs.py") as starting:
+        until(
+            lambda: any("jobdeck.worker.load" in each.cmdline() for each in starting.descendants()),
+            "the loader",
+        )
+        assert starting.end(number) != 0
+        assert "Traceback" not in starting.said()
+    assert sorted(folder.iterdir()) == before
+
+
 def test_starts_without_a_target(folder: Path) -> None:
     argv = [*JOBDECK, "up", "--port", "0"]
     with Launched(argv, cwd=folder, env=environment()) as running:

@@ -105,7 +105,10 @@ class Supervisor:
         _adopt_orphans()
 
     def __enter__(self) -> Supervisor:
-        """Nothing more than a name for it."""
+        """From now on SIGTERM and SIGHUP, too, leave the block before they end the process."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, _leave)
         return self
 
     def __exit__(
@@ -273,6 +276,10 @@ class Supervisor:
                 child.send(signal.SIGKILL)
         if now >= self._leave_at:
             self._children.clear()
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def ending_of(code: int) -> str:

@@ -1,4 +1,4 @@
-"""`python -m jobdeck.worker.load TARGET --fd N`: the throw-away process that looks into code.
+"""`python -m jobdeck.worker.load TARGET --fd N --parent PID`: looks into code, and is thrown away.
 
 It loads the target, writes a `LoadReport` as JSON to descriptor N, and ends.
 """
@@ -11,12 +11,16 @@ import msgspec
 
 from jobdeck.domain.errors import LoadFailed
 from jobdeck.domain.manifest import LoadReport
+from jobdeck.worker import guard
 from jobdeck.worker.target import load_target
 
 
 def main(arguments: Sequence[str]) -> None:
     """Load and report."""
-    target, _, number = arguments
+    target, _, number, _, parent = arguments
+    guard.die_with_parent()
+    if os.getppid() != int(parent):
+        return
     # Out of reach of code that closes or writes to low descriptors.
     os.set_inheritable(int(number), False)
     sys.argv = [target]

@@ -59,9 +59,10 @@ def user_environment() -> dict[str, str]:
 def _run(target: str, timeout_s: float, words: IO[bytes]) -> tuple[bytes, int | None]:
     """What the loader wrote and its exit status; None if it did not end in time."""
     read_end, write_end = os.pipe()
+    numbers = ["--fd", str(write_end), "--parent", str(os.getpid())]
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "jobdeck.worker.load", target, "--fd", str(write_end)],
+            [sys.executable, "-m", "jobdeck.worker.load", target, *numbers],
             pass_fds=(write_end,),
             stdin=subprocess.DEVNULL,
             stdout=words,
