@@ -90,6 +90,18 @@ def test_runs_jobs_and_ends_with_nothing_left(up: Up) -> None:
         assert running.end(signal.SIGINT) == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("role", ["web", "maintenance", "pool"])
+def test_what_children_start_can_be_interrupted(up: Up, role: str) -> None:
+    with up() as running:
+        running.link()
+        # What is ignored here would be ignored by everything that it starts.
+        status = Path(f"/proc/{running.child(role).pid}/status").read_text()
+        ignored = int(status.split("SigIgn:")[1].split()[0], 16)
+        assert not ignored & (1 << (signal.SIGINT - 1) | 1 << (signal.SIGTERM - 1))
+        assert running.end() == 0
+
+
 def test_ends_within_its_time_while_a_job_runs_and_a_page_listens(up: Up, folder: Path) -> None:
     mark = folder / "began"
     with up() as running:

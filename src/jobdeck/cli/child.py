@@ -182,8 +182,8 @@ def _follow_by_pipe() -> None:
 def main(role: str, parent: int) -> int:
     """Be that child until told to end; returns the exit code."""
     _follow(parent)
-    # A terminal's Ctrl-C is the supervisor's to hear.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A terminal's Ctrl-C is the supervisor's to hear. Not SIG_IGN: workers would inherit that.
+    signal.signal(signal.SIGINT, lambda *_: None)
     gc.disable()  # what is imported stays
     log: Any = logs.import_structlog().get_logger()
     run = ROLES[role]()

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.connecting import connected
+from jobdeck.cli.options import OrNone, or_none
 
 if TYPE_CHECKING:
     from jobdeck.cli.output import Output
@@ -17,9 +19,22 @@ _SETTINGS = (
     click.option("-p", "pairs", multiple=True, metavar="KEY=VALUE", help="A parameter."),
     click.option("--params", default="", metavar="FILE", help="A file of JSON; - is stdin."),
     click.option("--context", metavar="NAME", help="The named set of parameters to use."),
-    click.option("--retries", type=int, help="More attempts after one that failed."),
+    click.option(
+        "--retries",
+        type=OrNone(click.INT),
+        metavar="N|none",
+        help="More attempts after one that failed; none is as the pipeline says.",
+    ),
     click.option("--backoff", metavar="TIME", help="Before the first of them, such as 30s."),
-    click.option("--timeout", metavar="TIME", help="How long a step may take, such as 5m."),
+    click.option(
+        "--timeout",
+        type=OrNone(),
+        metavar="TIME|none",
+        help="How long a job may take, such as 5m; none is as the pipeline says.",
+    ),
+    options.running,
+    click.option("--sequential", is_flag=True, help="One job after the other: --running 1."),
+    options.rate,
     click.option("--reason", default="", metavar="TEXT", help="Why, for the audit."),
 )
 
@@ -115,8 +130,13 @@ def _given(
         params = gather(given["pairs"], given["params"], manifest.params_schema)
         found["params"] = {**(flow.params if flow else {}), **params}
     if given["timeout"] is not None:
-        found["timeout_s"] = clock.parse_duration(given["timeout"], "timeout")
-    if given["retries"] is not None or given["backoff"] is not None:
+        found["timeout_s"] = clock.parse_duration(or_none(given["timeout"]), "timeout")
+    found |= _limits(given)
+    if given["retries"] == options.NONE:
+        if given["backoff"] is not None:
+            raise click.UsageError("--backoff goes with a number of --retries, not with none.")
+        found["retry"] = None
+    elif given["retries"] is not None or given["backoff"] is not None:
         policy = (flow.retry if flow else None) or manifest.retry
         retries = policy.retries if given["retries"] is None else given["retries"]
         backoff = clock.parse_duration(given["backoff"], "backoff")
@@ -126,9 +146,20 @@ def _given(
     return found
 
 
+def _limits(given: dict[str, Any]) -> dict[str, Any]:
+    if given["sequential"] and given["running"] is not None:
+        raise click.UsageError("--sequential is --running 1; give one of them.")
+    found = {"max_running": 1} if given["sequential"] else {}
+    for option, name in (("running", "max_running"), ("rate", "rate")):
+        if given[option] is not None:
+            found[name] = or_none(given[option])
+    return found
+
+
 def show_flow(out: "Output", client: "Client", flow: "Flow") -> None:
     """All about a flow."""
     from jobdeck.cli.output import seconds
+    from jobdeck.cli.queues import limits_of
     from jobdeck.client import shapes
 
     if out.as_json:
@@ -145,6 +176,7 @@ def show_flow(out: "Output", client: "Client", flow: "Flow") -> None:
             ("Context", flow.context),
             ("Retries", f"{retry.retries}, the first after {seconds(retry.backoff_s)}"),
             ("Timeout", seconds(flow.timeout_s or manifest.timeout_s)),
+            ("Limits", limits_of(flow)),
             ("Steps", ", ".join(step.name for step in manifest.steps)),
             ("Parameters", flow.params),
         ]

@@ -1,6 +1,31 @@
 """Options that several commands share. None means: not given, see the settings."""
 
+from typing import Any
+
 import rich_click as click
+
+NONE = "none"
+
+
+class OrNone(click.ParamType[Any]):
+    """A value, or `none` in its place; what is not given at all is None, too, so that `none`
+    arrives as the text `NONE`."""
+
+    def __init__(self, inner: click.ParamType[Any] = click.STRING) -> None:
+        self.inner = inner
+        self.name = inner.name
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The value as the inner type has it."""
+        if isinstance(value, str) and value.strip().lower() == NONE:
+            return NONE
+        return self.inner.convert(value, param, ctx)
+
+
+def or_none(value: Any) -> Any:
+    """What was given, with None for `none`."""
+    return None if value == NONE else value
+
 
 store = click.option(
     "--store", metavar="URL", help="Address of the store; by default sqlite:///jobdeck.db here."
@@ -13,3 +38,12 @@ pool_size = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+running = click.option(
+    "--running",
+    type=OrNone(click.INT),
+    metavar="N|none",
+    help="Let at most so many of its jobs run at once.",
+)
+rate = click.option(
+    "--rate", type=OrNone(), metavar="RATE|none", help="Let its jobs start at this rate: 10/s."
+)

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.connecting import connected
 
 if TYPE_CHECKING:
     from jobdeck.cli.output import Output
     from jobdeck.client.client import Client
-    from jobdeck.domain.records import Queue
+    from jobdeck.domain.records import Flow, Queue
 
 
 @click.group()
@@ -40,8 +41,9 @@ def show_queues(out: "Output", found: list["Queue"]) -> None:
             paused += f": {first_line(queue.paused_reason)}"
         counts = (queue.pending, queue.running, queue.scheduled, queue.retrying)
         waits = seconds(queue.latency_s) if queue.pending else ""
-        rows.append((queue.name, *(f"{count:,}" for count in counts), waits, paused))
-    heads = ("QUEUE", "PENDING", "RUNNING", "SCHEDULED", "RETRYING", "WAITS", "STATE")
+        numbers = (f"{count:,}" for count in counts)
+        rows.append((queue.name, *numbers, waits, limits_of(queue), paused))
+    heads = ("QUEUE", "PENDING", "RUNNING", "SCHEDULED", "RETRYING", "WAITS", "LIMITS", "STATE")
     right = "PENDING RUNNING SCHEDULED RETRYING WAITS"
     out.table(heads, rows, empty="There are no queues yet.", right=right)
 
@@ -65,6 +67,52 @@ _change(
     lambda client, queue, reason: client.resume_queue(queue, reason=reason),
     "Hand out jobs of a queue again.",
 )
+
+
+@queues.command()
+@click.argument("queue", metavar="NAME")
+@options.running
+@options.rate
+@click.option("--none", "unlimited", is_flag=True, help="Take both limits away.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@connected
+def limit(
+    client: "Client",
+    out: "Output",
+    queue: str,
+    running: int | str | None,
+    rate: str | None,
+    unlimited: bool,
+    reason: str,
+) -> None:
+    """Limit how many jobs of a queue run at once, and the rate at which they start.
+
+    A rate is a number of jobs and a time: 10/s, 100/m, 5/30s. What runs already goes on.
+    """
+    from jobdeck.client import shapes
+
+    given = {"max_running": running, "rate": rate}
+    if unlimited and any(value is not None for value in given.values()):
+        raise click.UsageError("--none takes both limits away; give it alone.")
+    if unlimited:
+        given = dict.fromkeys(given, options.NONE)
+    changes = {name: options.or_none(value) for name, value in given.items() if value is not None}
+    if not changes:
+        raise click.UsageError("There is nothing to change; give --running, --rate or --none.")
+    limited = client.limit_queue(queue, reason=reason, **changes)
+    if out.as_json:
+        out.json(shapes.Queue.of(limited))
+        return
+    out.say(f"Queue {queue}: {limits_of(limited) or 'no limits'}.")
+
+
+def limits_of(limited: "Queue | Flow") -> str:
+    """Its limits in words; nothing if there are none."""
+    parts = [
+        f"{limited.max_running} at once" if limited.max_running is not None else "",
+        limited.rate or "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 @queues.command()

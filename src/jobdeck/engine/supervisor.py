@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec import Struct
 
-END_S = 8.0
+END_S = 7.0
 """Seconds that the processes have to end by themselves before they are killed."""
 
 KILLED_S = 1.5
@@ -109,6 +109,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, _leave)
+        signal.signal(signal.SIGUSR1, lambda *_: None)
         return self
 
     def __exit__(
@@ -207,7 +208,7 @@ class Supervisor:
     def _patience(self) -> float | None:
         times = [child.start_at for child in self._children.values()]
         if self._ending:
-            times = [self._kill_at, self._leave_at]
+            times = [0.0 if self._leave_at is None else self._leave_at, self._kill_at]
         due = [at for at in times if at is not None]
         return max(min(due) - time.monotonic(), 0.0) if due else None
 
