@@ -26,9 +26,12 @@ def add(
     context: str = "",
     retry: RetryPolicy | None = None,
     timeout_s: float | None = None,
+    max_running: int | None = None,
+    rate: str | None = None,
 ) -> Flow:
     """Configure a new flow of a pipeline; what is not given is as the pipeline says. Its
-    parameters may be some of those that the pipeline takes.
+    parameters may be some of those that the pipeline takes. At most `max_running` of its jobs
+    run at once (1: one after the other), and they start at the `rate`, such as 10/m.
 
     Raises:
         InvalidValue: names the value that does not fit.
@@ -43,6 +46,8 @@ def add(
         "context": context,
         "retry": retry,
         "timeout_s": timeout_s,
+        "max_running": max_running,
+        "rate": rate,
     }
     _check(settings, pipelines.get(tx.conn, pipeline).manifest)
     flow = flows.create(tx.conn, name=name, pipeline=pipeline, now=tx.now, **settings)
@@ -53,8 +58,8 @@ def add(
 
 @action("flow.edit", Role.OPERATOR, "edit flows", wakes=True)
 def edit(tx: Tx, name: str, changes: dict[str, Any]) -> Flow:
-    """Change what is named of queue, priority, params, context, retry and timeout_s. Jobs that
-    wait keep their queue, priority and parameters.
+    """Change what is named of queue, priority, params, context, retry, timeout_s, max_running and
+    rate. Jobs that wait keep their queue, priority and parameters.
 
     Raises:
         NotFound: no such flow.

@@ -1,12 +1,17 @@
-"""What may be asked for of queues: pausing, resuming, stopping what waits in them."""
+"""What may be asked for of queues: pausing, resuming, limiting, stopping what waits in them."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
 from jobdeck.actions.perform import Tx, action, bulk_action
+from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.records import Queue
 from jobdeck.domain.roles import Role
 from jobdeck.domain.states import Reason
 from jobdeck.store import queues, selections, stops
+from jobdeck.store.limits import SETTINGS
 
 ALL = "all"
 """In the place of a queue's name: every queue but those of Jobdeck's own work."""
@@ -45,6 +50,32 @@ def resume(tx: Tx, name: str) -> list[Queue]:
         NotFound: no such queue.
     """
     return _each(tx, name, paused=False)
+
+
+@action("queue.limit", Role.OPERATOR, "limit queues", wakes=True)
+def limit(tx: Tx, name: str, changes: Mapping[str, Any]) -> Queue:
+    """Change what is named of `max_running`, how many of its jobs may run at once, and `rate`,
+    at which they may start, such as 10/s; None takes a limit away. What runs goes on.
+
+    Raises:
+        NotFound: no such queue.
+        InvalidValue: names the one that is no limit; or there is nothing to change.
+    """
+    tx.target = f"queue {name}"
+    for field in changes:
+        if field not in SETTINGS:
+            raise InvalidValue(field, f"is no limit of a queue; there are: {', '.join(SETTINGS)}")
+    if not changes:
+        raise InvalidValue("max_running", "is required, or rate: there is nothing to change")
+    before = queues.get(tx.conn, name, tx.now)
+    queues.limit(tx.conn, name, changes)
+    after = queues.get(tx.conn, name, tx.now)
+    tx.detail = {
+        field: {"before": getattr(before, field), "after": getattr(after, field)}
+        for field in changes
+    }
+    tx.changed("queue", name, "limited")
+    return after
 
 
 def _each(tx: Tx, name: str, *, paused: bool) -> list[Queue]:

@@ -44,6 +44,8 @@ class FlowsApi(Controller):
             context=data.context,
             retry=data.retry.policy() if data.retry else None,
             timeout_s=data.timeout_s,
+            max_running=data.max_running,
+            rate=data.rate,
         )
         headers = {"Location": deck.address(f"/api/v1/flows/{flow.name}")}
         return Response(shapes.Flow.of(flow), status_code=201, headers=headers)

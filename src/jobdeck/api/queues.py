@@ -1,10 +1,11 @@
 """Calls about queues; `all` in the place of a name means every queue but the built-in ones."""
 
-from litestar import Controller, get, post
+from litestar import Controller, get, patch, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 
 from jobdeck.actions import queues as actions
+from jobdeck.api.flows import given
 from jobdeck.api.kinds import Items
 from jobdeck.client import requests, shapes
 from jobdeck.domain import clock
@@ -38,6 +39,14 @@ class QueuesApi(Controller):
         """One queue."""
         with deck.store.read() as conn:
             return shapes.Queue.of(queues.get(conn, name, clock.now()))
+
+    @patch("/{name:str}", opt=OPERATOR, sync_to_thread=True)
+    def limit(
+        self, deck: AtDeck, actor: By, name: FromPath[str], data: JSONBody[requests.QueueLimits]
+    ) -> shapes.Queue:
+        """Limit how many of its jobs run at once, and at which rate they start; null takes a
+        limit away."""
+        return shapes.Queue.of(actions.limit(deck.store, actor, data.reason, name, given(data)))
 
     @post("/{name:str}/pause", opt=OPERATOR, status_code=200, sync_to_thread=True)
     def pause(

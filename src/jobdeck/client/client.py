@@ -298,7 +298,7 @@ class Client(AbstractContextManager["Client"]):
 
     def add_flow(self, name: str, pipeline: str, *, reason: str = "", **settings: Any) -> Flow:
         """Configure a new flow; `settings` are queue, priority, params, context, retry (a
-        `RetryPolicy`) and timeout_s."""
+        `RetryPolicy`), timeout_s, max_running and rate (such as 10/m)."""
         return self._backend.add_flow(name, pipeline, settings, reason)
 
     def edit_flow(self, name: str, *, reason: str = "", **changes: Any) -> Flow:
@@ -322,6 +322,11 @@ class Client(AbstractContextManager["Client"]):
     def resume_queue(self, name: str, *, reason: str = "") -> list[Queue]:
         """Hand out jobs of that queue (or of `all`) again."""
         return self._backend.resume_queue(name, reason)
+
+    def limit_queue(self, name: str, *, reason: str = "", **changes: Any) -> Queue:
+        """Limit how many jobs of the queue run at once (`max_running`), and at which `rate` they
+        start, such as 10/s; None takes a limit away."""
+        return self._backend.limit_queue(name, changes, reason)
 
     def stop_queue(self, name: str, *, reason: str = "") -> dict[str, int]:
         """Stop what is pending in that queue (or in `all`); gives the number in each."""

@@ -213,6 +213,9 @@ class InStore:
     def resume_queue(self, name: str, reason: str) -> list[Queue]:
         return queue_actions.resume(self.store, self.actor, reason, name)
 
+    def limit_queue(self, name: str, changes: Mapping[str, Any], reason: str) -> Queue:
+        return queue_actions.limit(self.store, self.actor, reason, name, changes)
+
     def stop_queue(self, name: str, reason: str) -> dict[str, int]:
         return queue_actions.stop(self.store, self.actor, reason, name).queues
 

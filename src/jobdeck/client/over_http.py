@@ -240,6 +240,11 @@ class OverHttp:
         body = requests.Why(reason=reason)
         return self._all("POST", f"/queues/{_part(name)}/resume", shapes.Queue, body=body)
 
+    def limit_queue(self, name: str, changes: Mapping[str, Any], reason: str) -> Queue:
+        body = _changes(requests.QueueLimits, changes, reason)
+        queue: Queue = self._one("PATCH", f"/queues/{_part(name)}", shapes.Queue, body=body)
+        return queue
+
     def stop_queue(self, name: str, reason: str) -> dict[str, int]:
         path, body = f"/queues/{_part(name)}/stop", requests.Why(reason=reason)
         return self.connection.call("POST", path, _Stopped, body=body, timeout_s=600).queues

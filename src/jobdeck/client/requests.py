@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.rates import RUNNING_MAX
 from jobdeck.domain.retry import RetryPolicy
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\w[\w.-]*$")]
@@ -17,6 +18,15 @@ Time = Annotated[
     ),
 ]
 Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Running = Annotated[int, Meta(ge=1, le=RUNNING_MAX, description="So many at once")]
+Rate = Annotated[
+    str,
+    Meta(
+        max_length=40,
+        description="So many starts in a time; all at once after a quiet one, then spread evenly",
+        examples=["10/s", "100/5m"],
+    ),
+]
 Seconds = Annotated[float, Meta(gt=0, le=10 * 365 * 86400)]
 
 BATCH = 20_000
@@ -95,6 +105,8 @@ class NewFlow(Body, frozen=True):
     context: Text = ""
     retry: RetryRule | None = None
     timeout_s: Seconds | None = None
+    max_running: Running | None = None
+    rate: Rate | None = None
     reason: Text = ""
 
 
@@ -107,6 +119,16 @@ class FlowChanges(Body, frozen=True):
     context: Text | UnsetType = UNSET
     retry: RetryRule | UnsetType | None = UNSET
     timeout_s: Seconds | UnsetType | None = UNSET
+    max_running: Running | UnsetType | None = UNSET
+    rate: Rate | UnsetType | None = UNSET
+    reason: Text = ""
+
+
+class QueueLimits(Body, frozen=True):
+    """What to change of a queue's limits; null takes one away."""
+
+    max_running: Running | UnsetType | None = UNSET
+    rate: Rate | UnsetType | None = UNSET
     reason: Text = ""
 
 

@@ -281,7 +281,8 @@ class Pipeline(Shape):
 
 
 class Flow(Shape):
-    """A configured instance of a pipeline; `retry` and `timeout_s` null: as the pipeline says."""
+    """A configured instance of a pipeline; `retry` and `timeout_s` null: as the pipeline says.
+    `max_running` jobs may run at once, and start at the `rate`, such as 10/m; null: any number."""
 
     RECORD = records.Flow
 
@@ -294,12 +295,15 @@ class Flow(Shape):
     context: str
     retry: RetryPolicy | None
     timeout_s: float | None
+    max_running: int | None
+    rate: str | None
     created_at: datetime
     updated_at: datetime
 
 
 class Queue(Shape):
-    """Where jobs wait, with how many; `latency_s` is how long the next one has waited."""
+    """Where jobs wait, with how many; `latency_s` is how long the next one has waited.
+    `max_running` jobs may run at once, and start at the `rate`, such as 10/m; null: any number."""
 
     RECORD = records.Queue
 
@@ -309,6 +313,8 @@ class Queue(Shape):
     paused_at: datetime | None
     paused_by: str
     paused_reason: str
+    max_running: int | None
+    rate: str | None
     pending: int
     running: int
     scheduled: int

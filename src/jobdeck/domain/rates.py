@@ -1,4 +1,5 @@
-"""How many jobs may start in a time, spread evenly: the generic cell rate algorithm."""
+"""Limits: how many jobs may run at once, and how many may start in a time, spread evenly (the
+generic cell rate algorithm)."""
 
 import re
 
@@ -7,13 +8,16 @@ from msgspec import Struct
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.errors import InvalidValue
 
+RUNNING_MAX = 1_000_000
+PERIOD_MAX_S = 366 * 86400
+
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _TEXT = re.compile(r"(\d{1,9})\s*/\s*(\d{0,9})\s*(s|m|min|h|d)")
 
 
 class Rate(Struct, frozen=True):
-    """At most `count` starts in any `period_s`; after a quiet period all of them may come at
-    once, and then one every `period_s / count`.
+    """After a quiet period `count` starts may come at once, and then one more every
+    `period_s / count`.
 
     The state of a rate is one time: when it would be empty if nothing more started.
     """
@@ -47,15 +51,35 @@ class Rate(Struct, frozen=True):
         return f"{self.count}/{self.period_s}s"
 
 
-def parse_rate(text: str, field: str = "rate") -> Rate:
+def parse_rate(text: object, field: str = "rate") -> Rate:
     """Read a rate such as "10/s", "100/m" or "5/30s".
 
     Raises:
         InvalidValue: it is none; the error names `field`.
     """
-    found = _TEXT.fullmatch(text.strip())
+    found = _TEXT.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None or int(found[1]) < 1 or (found[2] and int(found[2]) < 1):
         raise InvalidValue(
             field, f"{text!r} is not a rate; write jobs and a time, such as 10/s or 100/5m"
         )
-    return Rate(int(found[1]), float(int(found[2] or 1) * _UNITS[found[3]]))
+    period_s = int(found[2] or 1) * _UNITS[found[3]]
+    if period_s > PERIOD_MAX_S:
+        raise InvalidValue(field, f"{text!r} is over more than a year; take a shorter time")
+    return Rate(int(found[1]), float(period_s))
+
+
+def check_running(number: object, field: str = "max_running") -> int | None:
+    """A limit of jobs that run at once, if it is one; None is none.
+
+    Raises:
+        InvalidValue: it is not at least 1; the error names `field`.
+    """
+    if number is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= RUNNING_MAX:
+        raise InvalidValue(
+            field,
+            f"{number!r} is not a number of jobs from 1 to {RUNNING_MAX:,}; to let none run, pause "
+            "the queue, to let any number run, take the limit away",
+        )
+    return number

@@ -190,7 +190,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
 
 
 class Flow(Struct, frozen=True, kw_only=True):
-    """A configured instance of a pipeline. `retry` and `timeout_s` None: as the pipeline says."""
+    """A configured instance of a pipeline. `retry` and `timeout_s` None: as the pipeline says.
+    `max_running` jobs may run at once, and start at the `rate`, such as 10/m; None: any number."""
 
     id: int
     name: str
@@ -201,12 +202,15 @@ class Flow(Struct, frozen=True, kw_only=True):
     context: str = ""
     retry: RetryPolicy | None = None
     timeout_s: float | None = None
+    max_running: int | None = None
+    rate: str | None = None
     created_at: Micros
     updated_at: Micros
 
 
 class Queue(Struct, frozen=True, kw_only=True):
-    """Where jobs wait, with what is in it. `latency_s` is how long the next one has waited."""
+    """Where jobs wait, with what is in it. `latency_s` is how long the next one has waited.
+    `max_running` jobs may run at once, and start at the `rate`, such as 10/m; None: any number."""
 
     id: int
     name: str
@@ -214,6 +218,8 @@ class Queue(Struct, frozen=True, kw_only=True):
     paused_at: Micros | None = None
     paused_by: str = ""
     paused_reason: str = ""
+    max_running: int | None = None
+    rate: str | None = None
     pending: int = 0
     running: int = 0
     scheduled: int = 0

@@ -12,7 +12,7 @@ from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Flow
 from jobdeck.domain.retry import RetryPolicy
 from jobdeck.domain.states import FINAL
-from jobdeck.store import counters, queues
+from jobdeck.store import counters, limits, queues
 from jobdeck.store.names import missing
 from jobdeck.store.pipelines import decode_manifest
 from jobdeck.store.tables import fires, flows, pipelines, schedules, versions
@@ -91,12 +91,15 @@ def create(
     context: str = "",
     retry: RetryPolicy | None = None,
     timeout_s: float | None = None,
+    max_running: int | None = None,
+    rate: str | None = None,
 ) -> Flow:
     """Configure a new flow; queue and priority are the pipeline's unless given.
 
     Raises:
         Duplicate: there is a flow of that name.
         NotFound: there is no such pipeline.
+        InvalidValue: a limit is none.
     """
     found = conn.execute(
         select(pipelines.c.id, versions.c.manifest)
@@ -119,6 +122,7 @@ def create(
         "context": context,
         "retry": None if retry is None else encode(retry),
         "timeout_s": timeout_s,
+        **limits.columns({"max_running": max_running, "rate": rate}),
         "created_at": now,
         "updated_at": now,
     }
@@ -133,23 +137,25 @@ def create(
     return get(conn, name)
 
 
-_EDITABLE = frozenset({"queue", "priority", "params", "context", "retry", "timeout_s"})
+_EDITABLE = frozenset(
+    {"queue", "priority", "params", "context", "retry", "timeout_s", *limits.SETTINGS}
+)
 
 
 def edit(conn: Connection, name: str, changes: dict[str, Any], now: Micros) -> Flow:
-    """Change what `changes` names of queue, priority, params, context, retry and timeout_s.
-    Jobs that wait keep their queue and priority.
+    """Change what `changes` names of queue, priority, params, context, retry, timeout_s,
+    max_running and rate. Jobs that wait keep their queue and priority; limits hold for them, too.
 
     Raises:
         NotFound: there is no such flow.
-        InvalidValue: `changes` names something else.
+        InvalidValue: `changes` names something else, or a limit is none.
     """
     flow = get(conn, name)
     for field in changes:
         if field not in _EDITABLE:
             known = ", ".join(sorted(_EDITABLE))
             raise InvalidValue(field, f"a flow has no such setting to change; there are: {known}")
-    values = dict(changes)
+    values = limits.columns(changes)
     if "queue" in values:
         values["queue_id"] = queues.ensure(conn, values.pop("queue"))
     if "params" in values:
@@ -264,6 +270,7 @@ def _select() -> Select[*tuple[Any, ...]]:
         select(
             *(flows.c.id, flows.c.name, flows.c.pipeline_id, flows.c.queue_id, flows.c.priority),
             *(flows.c.params, flows.c.context, flows.c.retry, flows.c.timeout_s),
+            *(flows.c.max_running, flows.c.rate_count, flows.c.rate_period_s),
             *(flows.c.created_at, flows.c.updated_at),
             pipelines.c.name.label("pipeline"),
             queue_rows.c.name.label("queue"),
@@ -286,6 +293,8 @@ def _record(row: AnyRow) -> Flow:
         context=row.context,
         retry=None if row.retry is None else _decode_retry(row.retry),
         timeout_s=row.timeout_s,
+        max_running=row.max_running,
+        rate=limits.rate_text(row),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -6,18 +6,45 @@ before either has claimed.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, func, select, update
 
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.rates import Rate
+from jobdeck.domain.rates import Rate, check_running, parse_rate
 from jobdeck.store.tables import flows, queues, running
 from jobdeck.store.values import AnyRow
 
 Lane = tuple[int, int]
 """Queue and flow."""
+
+
+SETTINGS = ("max_running", "rate")
+
+
+def columns(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with `max_running` and `rate` (a text such as 10/m, or None) as the columns
+    that keep them. A new rate begins as if nothing had started yet.
+
+    Raises:
+        InvalidValue: names the one that is no limit.
+    """
+    values = dict(settings)
+    if "max_running" in values:
+        values["max_running"] = check_running(values["max_running"])
+    if "rate" in values:
+        text = values.pop("rate")
+        rate = None if text is None else parse_rate(text)
+        values["rate_count"] = rate.count if rate else None
+        values["rate_period_s"] = rate.period_s if rate else None
+        values["rate_empty_at"] = None
+    return values
+
+
+def rate_text(row: Any) -> str | None:
+    """The rate of a row of `queues` or `flows`, such as 10/m."""
+    return None if row.rate_count is None else str(Rate(row.rate_count, row.rate_period_s))
 
 
 class _Limit(NamedTuple):

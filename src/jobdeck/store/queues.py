@@ -1,6 +1,6 @@
 """Queues: what waits in them and for how long, pausing and resuming."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
@@ -9,7 +9,7 @@ from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.errors import NotFound
 from jobdeck.domain.records import Queue
 from jobdeck.domain.states import Code, Status
-from jobdeck.store import counters
+from jobdeck.store import counters, limits
 from jobdeck.store.names import missing
 from jobdeck.store.tables import attempts, jobs, queues, ready
 from jobdeck.store.tables import counters as counted
@@ -75,6 +75,18 @@ def resume(conn: Connection, name: str) -> bool:
     return _set(conn, name, values, queues.c.paused_at.is_not(None))
 
 
+def limit(conn: Connection, name: str, changes: Mapping[str, Any]) -> None:
+    """Change what `changes` names of max_running and rate; None takes a limit away.
+
+    Raises:
+        NotFound: there is no such queue.
+        InvalidValue: one of them is no limit.
+    """
+    values = limits.columns(changes)
+    if not conn.execute(update(queues).where(queues.c.name == name).values(values)).rowcount:
+        raise _missing(conn, name)
+
+
 def _set(conn: Connection, name: str, values: dict[str, Any], guard: ColumnElement[bool]) -> bool:
     changed = conn.execute(update(queues).where(queues.c.name == name, guard).values(values))
     if changed.rowcount:
@@ -103,6 +115,8 @@ def _records(conn: Connection, rows: Sequence[AnyRow], now: Micros) -> list[Queu
                 paused_at=row.paused_at,
                 paused_by=row.paused_by,
                 paused_reason=row.paused_reason,
+                max_running=row.max_running,
+                rate=limits.rate_text(row),
                 pending=n[Status.PENDING],
                 running=n[Status.RUNNING],
                 scheduled=n[Status.SCHEDULED],
