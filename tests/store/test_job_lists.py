@@ -77,7 +77,7 @@ def filters() -> st.SearchStrategy[JobFilter]:
 @pytest.fixture
 def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls may read only a few rows, so that lists end and go on at every kind of place."""
-    monkeypatch.setattr(listing, "ROWS_MAX", 17)
+    monkeypatch.setattr(listing, "ROWS_MAX", 24)
     monkeypatch.setattr(listing, "_FIRST_SLICE", 3)
 
 
@@ -170,7 +170,7 @@ def test_many_jobs_cannot_be_sorted_by_everything(
 ) -> None:
     from jobdeck.store import sorting
 
-    monkeypatch.setattr(sorting, "ROWS_MAX", 50)
+    monkeypatch.setattr(sorting, "ROWS_MAX", 100)
     with filled.store.read() as conn, pytest.raises(InvalidValue, match="sort: too many jobs"):
         jobs.find(conn, JobFilter(), sort=["-duration"])
     with filled.store.read() as conn:

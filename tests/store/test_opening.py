@@ -261,12 +261,12 @@ with store.read() as conn:
 
 
 def ensure_together(store: str) -> None:
-    starting = [processes.start(_ENSURE, store) for _ in range(4)]
+    starting = [processes.start(_ENSURE, store) for _ in range(3)]
     for process in starting:
         assert processes.line(process) == "here"
     for process in starting:
         processes.tell(process)
-    assert [processes.finish(process) for process in starting] == ["0"] * 4
+    assert [processes.finish(process) for process in starting] == ["0"] * 3
 
 
 def test_processes_that_create_the_same_file_agree(file: Path) -> None:

@@ -179,6 +179,7 @@ class Store:
                 "A store on PostgreSQL needs psycopg; install it with: pip install "
                 "'jobdeck[postgres]'"
             ) from None
+        event.listen(writer, "connect", _plan_for_short_queries)
         event.listen(writer, "checkin", _note_use)
         event.listen(writer, "checkout", _ping_after_rest)
         self.errors = (DBAPIError, PoolTimeout, writer.dialect.loaded_dbapi.Error)
@@ -272,6 +273,15 @@ class Store:
 
 def _begin_deferred(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
+
+
+def _plan_for_short_queries(dbapi: Any, _record: Any) -> None:
+    # Compiling a query, or starting processes for it, takes longer than any of ours does; and
+    # all are made for the indexes there are, also before the first ANALYZE.
+    for setting in ("jit", "enable_seqscan", "enable_bitmapscan"):
+        dbapi.execute(f"SET {setting} = off")
+    dbapi.execute("SET max_parallel_workers_per_gather = 0")
+    dbapi.commit()
 
 
 def _note_use(_dbapi: Any, record: Any) -> None:

@@ -11,6 +11,8 @@ from jobdeck.domain.filters import PAGE_MAX, ROWS_MAX, SORTS, JobFilter
 from jobdeck.store import cursors, sorting, sources, walks
 from jobdeck.store.sources import Plan
 
+SCATTERED = 4
+"""A row that must be sought for itself counts as so many that lie side by side."""
 _FIRST_SLICE = 200
 _GROWTH = 4
 
@@ -75,12 +77,14 @@ class _Walk:
         """The next `limit` numbers, and the last that was looked at (None: that was all)."""
         plan, wanted = self._plan, limit + 1
         found: list[int] = []
-        budget = ROWS_MAX
+        looked = False
+        budget = ROWS_MAX // SCATTERED if plan.scattered else ROWS_MAX
         rows = wanted if plan.exact else max(_FIRST_SLICE, wanted * _GROWTH)
         while plan.sources and self._low <= self._high:
-            rows = min(rows, budget // plan.walks)
+            rows = min(rows, max(budget // plan.walks, not looked))
             if rows < 1:
                 return found, self._before()
+            looked = True
             end = self._slice_end(rows)
             found += self._matches(end, wanted - len(found))
             if len(found) == wanted:

@@ -50,7 +50,7 @@ def page(
 
 
 def _refuse_many(conn: Connection, plan: Plan, order: Sequence[str]) -> None:
-    rows = max(ROWS_MAX // plan.walks, 1) + 1
+    rows = max(ROWS_MAX // 2 // plan.walks, 1) + 1
     if walks.end_of_slice(conn, plan, plan.low, plan.high, rows, descending=True) is not None:
         raise InvalidValue(
             "sort",
@@ -59,15 +59,16 @@ def _refuse_many(conn: Connection, plan: Plan, order: Sequence[str]) -> None:
         )
 
 
+_COLUMNS = (
+    "jobs.id, jobs.priority, jobs.created_at, jobs.finished_at, jobs.status, "
+    "CASE WHEN jobs.status <> 0 THEN jobs.started_at ELSE "
+    "(SELECT begun_at FROM running WHERE job_id = jobs.id) END AS started_at, "
+    "(SELECT status FROM delayed WHERE job_id = jobs.id) AS later"
+)
+
+
 def _rows(conn: Connection, plan: Plan) -> Sequence[AnyRow]:
-    sql = (
-        f"WITH wanted AS MATERIALIZED ({walks.numbers(conn, plan)}) "  # noqa: S608
-        "SELECT j.id, j.priority, j.created_at, j.finished_at, j.status, "
-        "CASE WHEN j.status = 0 THEN r.begun_at ELSE j.started_at END AS started_at, "
-        "d.status AS later FROM wanted CROSS JOIN jobs j "
-        "LEFT JOIN running r ON r.job_id = j.id LEFT JOIN delayed d ON d.job_id = j.id "
-        "WHERE j.id = wanted.id"
-    )
+    sql = walks.rows(conn, plan, _COLUMNS)
     return walks.run(conn, sql, plan, low=plan.low, high=plan.high).fetchall()
 
 

@@ -51,6 +51,12 @@ class Plan(Struct, kw_only=True):
         return sum(flow_ids if source.by_flow else 1 for source in self.sources)
 
     @property
+    def scattered(self) -> bool:
+        """The rows of the jobs lie far from each other, so that each takes as long to read as
+        several neighbours."""
+        return bool(self.rest) or any(s.by and s.own for s in self.sources)
+
+    @property
     def exact(self) -> bool:
         """Every row read is one that is meant."""
         return not self.rest and not any(source.own for source in self.sources)

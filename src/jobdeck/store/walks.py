@@ -51,6 +51,27 @@ def _nth(conn: Connection, source: Source, descending: bool) -> str:
 
 def numbers(conn: Connection, plan: Plan) -> str:
     """SQL for the numbers from `:low` to `:high` that are meant, as the column `id`."""
+    if plan.rest:
+        return rows(conn, plan, "found.id AS id")
+    return f"SELECT id FROM ({_found(conn, plan)}) AS found"  # noqa: S608
+
+
+def rows(conn: Connection, plan: Plan, columns: str) -> str:
+    """SQL for those columns of the `jobs` from `:low` to `:high` that are meant."""
+    where = f" WHERE {' AND '.join(plan.rest)}" if plan.rest else ""
+    # From the numbers to their rows, one by one: what PostgreSQL expects to find makes it read
+    # all of the jobs instead.
+    if conn.dialect.name == "sqlite":
+        joined = "CROSS JOIN jobs ON jobs.id = found.id"
+    else:
+        joined = "CROSS JOIN LATERAL (SELECT * FROM jobs WHERE id = found.id OFFSET 0) AS jobs"
+    return (
+        f"WITH found AS MATERIALIZED ({_found(conn, plan)}) "  # noqa: S608
+        f"SELECT {columns} FROM found {joined}{where}"
+    )
+
+
+def _found(conn: Connection, plan: Plan) -> str:
     parts = []
     for source in plan.sources:
         column = f"{source.table}.{source.column}"
@@ -61,14 +82,7 @@ def numbers(conn: Connection, plan: Plan) -> str:
             f"SELECT {column} AS id FROM {_from(conn, source)} "  # noqa: S608
             f"WHERE {' AND '.join(where)}"
         )
-    found = " UNION ALL ".join(parts)
-    if not plan.rest:
-        return f"SELECT id FROM ({found}) AS found"  # noqa: S608
-    # The join goes from the few numbers to their rows, on both databases.
-    return (
-        f"WITH found AS MATERIALIZED ({found}) SELECT found.id AS id FROM found "  # noqa: S608
-        f"CROSS JOIN jobs WHERE jobs.id = found.id AND {' AND '.join(plan.rest)}"
-    )
+    return " UNION ALL ".join(parts)
 
 
 def _from(conn: Connection, source: Source) -> str:
