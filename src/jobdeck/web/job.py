@@ -16,7 +16,7 @@ from jobdeck.domain.records import Counts, Job, Queue, Step
 from jobdeck.domain.roles import Actor
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck, By
-from jobdeck.store import attempts, calls, events, files, jobs, logs, pipelines, queues, steps
+from jobdeck.store import attempts, calls, events, files, jobs, pipelines, queues, steps
 from jobdeck.web import formats, job_deeds, live, status, timeline
 from jobdeck.web import jobs as jobs_page
 from jobdeck.web import logs as log_part
@@ -27,8 +27,6 @@ from jobdeck.web.render import AnyRequest, AtPages, Pages
 
 CHILDREN = 12
 CALLS = 50
-TAIL = 1_000
-"""Lines sent at once to a page that lags."""
 
 
 @get("/jobs/{job_id:int}", opt=VIEWER, sync_to_thread=True)
@@ -71,13 +69,11 @@ async def stream(
     def draw(position: int) -> Frame:
         with deck.store.read() as conn:
             job = jobs.get(conn, job_id)
-            found = logs.of_job(conn, job_id, after=position, limit=TAIL, **query.conditions)
-            last = found[-1].id if found else position
+            found, more = log_part.after(conn, job_id, query, position)
+            last = found.last or position
             frame = _frame(pages, conn, job, actor, clock.now(), position=last)
-        if not found:
-            return frame
-        tail = log_part.html(pages, job_id, query, log_part.Lines(found, earlier=False))
-        return Frame(frame.regions, tail, last, frame.ticks)
+        tail = log_part.html(pages, job_id, query, found) if found.lines else ""
+        return Frame(frame.regions, tail, last, frame.ticks or more)
 
     view = View(
         draw,

@@ -18,10 +18,15 @@ from jobdeck.store import jobs, logs
 from jobdeck.web.render import AnyRequest, AtPages, Pages
 
 FIRST = 200
-"""Lines on a page as it is first shown; it stays under 150 KB."""
+FIRST_CHARS = 30_000
+"""Lines on a page as it is first shown, and their characters; it stays under 150 KB."""
 
 MORE = 500
+MORE_CHARS = 200_000
 AROUND = 100
+TAIL = 1_000
+"""Lines sent at once to a page that lags."""
+
 TEXT = 5_000
 
 
@@ -95,18 +100,39 @@ def number(text: str, name: str) -> int | None:
 def first(conn: Connection, job_id: int, query: LogQuery) -> Lines:
     """The newest lines, or those up to and around the one that is asked for."""
     if query.line is not None:
-        below = logs.of_job(conn, job_id, after=query.line, limit=AROUND, **query.conditions)
-        end = below[-1].id + 1 if below else 0
-        return before(conn, job_id, query, end, FIRST)
-    return before(conn, job_id, query, 0, FIRST)
+        following = logs.of_job(conn, job_id, after=query.line, limit=AROUND, **query.conditions)
+        below = fit(following, FIRST_CHARS // 2)
+        end = below[-1].id + 1 if below else query.line + 1
+        return before(conn, job_id, query, end, FIRST, FIRST_CHARS)
+    return before(conn, job_id, query, 0, FIRST, FIRST_CHARS)
 
 
-def before(conn: Connection, job_id: int, query: LogQuery, end: int, limit: int) -> Lines:
+def before(
+    conn: Connection, job_id: int, query: LogQuery, end: int, limit: int, chars: int
+) -> Lines:
     """The lines before number `end` (0: before the end)."""
     found = logs.of_job(
         conn, job_id, after=end, limit=limit + 1, newest_first=True, **query.conditions
     )
-    return Lines(found[:limit][::-1], len(found) > limit)
+    shown = fit(found[:limit], chars)
+    return Lines(shown[::-1], len(found) > len(shown))
+
+
+def after(conn: Connection, job_id: int, query: LogQuery, start: int) -> tuple[Lines, bool]:
+    """Some of the lines after number `start`, and whether there may be more."""
+    found = logs.of_job(conn, job_id, after=start, limit=TAIL, **query.conditions)
+    shown = fit(found, MORE_CHARS)
+    return Lines(shown, earlier=False), len(shown) < len(found) or len(found) == TAIL
+
+
+def fit(lines: list[LogLine], chars: int) -> list[LogLine]:
+    """As many of the first lines as have so many characters together, but one at least."""
+    total = 0
+    for number, line in enumerate(lines):
+        total += len(line.message)
+        if total > chars and number:
+            return lines[:number]
+    return lines
 
 
 def html(pages: Pages, job_id: int, query: LogQuery, found: Lines, empty: str = "") -> str:
@@ -135,7 +161,7 @@ def lines(request: AnyRequest, deck: AtDeck, pages: AtPages, job_id: int) -> Res
     query = read(request)
     end = number(str(request.query_params.get("before", "")), "before") or 0
     with deck.store.read() as conn:
-        found = before(conn, job_id, query, end, MORE)
+        found = before(conn, job_id, query, end, MORE, MORE_CHARS)
     return Response(html(pages, job_id, query, found), media_type=MediaType.HTML)
 
 

@@ -24,6 +24,7 @@ from jobdeck.web.render import AnyRequest, AtPages, Pages
 
 RUNNING = 12
 FAILURES = 8
+FAILURES_READ = 100
 RECENT_S = 86_400
 SCHEDULER = "SCHEDULER"
 """The queue whose pause stops every schedule."""
@@ -146,11 +147,16 @@ def _halted(all_schedules: Sequence[Schedule], all_queues: Sequence[Queue]) -> b
     return bool(all_schedules) and all(s.paused_at is not None for s in all_schedules)
 
 
-def _failures(conn: Connection, now: Micros) -> list[Job]:
-    """The newest failures of the last day."""
-    found = jobs.find(conn, JobFilter(status=(Status.FAILED,)), limit=FAILURES).items
+def _failures(conn: Connection, now: Micros) -> list[tuple[Job, int]]:
+    """The newest failures of the last day; those of one flow that are alike stand together,
+    the newest with their number."""
     since = now - RECENT_S * SECOND
-    return [job for job in found if job.finished_at is not None and job.finished_at >= since]
+    alike: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs.find(conn, JobFilter(status=(Status.FAILED,)), limit=FAILURES_READ).items:
+        if job.finished_at is not None and job.finished_at >= since:
+            kind = job.error.type if job.error else job.reason or ""
+            alike.setdefault((job.flow, kind), []).append(job)
+    return [(found[0], len(found)) for found in list(alike.values())[:FAILURES]]
 
 
 def troubles(all_queues: Sequence[Queue], all_pools: Sequence[Pool]) -> list[Trouble]:

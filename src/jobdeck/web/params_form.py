@@ -10,6 +10,8 @@ from msgspec import UNSET, Struct, UnsetType
 from jobdeck.domain.errors import InvalidValue
 
 PREFIX = "params."
+_NULL = {"type": "null"}
+_NULLABLE = "nullable"
 WHOLE = "params"
 """The field that holds all parameters as JSON, where the schema tells too little."""
 
@@ -106,20 +108,26 @@ def _kind(part: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]], str]:
 def _type(part: Mapping[str, Any]) -> str:
     """The one type beside null that the part allows; empty if there are several."""
     kinds = part.get("type")
-    if kinds is None and isinstance(part.get("anyOf"), list):
-        kinds = [each.get("type") for each in part["anyOf"] if isinstance(each, dict)]
     real = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds or []) if kind != "null"]
     return real[0] if len(real) == 1 and isinstance(real[0], str) else ""
 
 
 def _resolve(part: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = part.get("$ref", "") if isinstance(part, dict) else ""
+    """The part itself, where it refers to another, or allows null beside one other."""
+    if not isinstance(part, dict):
+        return {}
+    reference = part.get("$ref", "")
     if isinstance(reference, str) and reference.startswith("#/"):
         found: Any = schema
         for key in reference[2:].split("/"):
             found = found.get(key, {}) if isinstance(found, dict) else {}
         return {**found, **{k: v for k, v in part.items() if k != "$ref"}}
-    return part if isinstance(part, dict) else {}
+    choices = part.get("anyOf", [])
+    real = [each for each in choices if each != _NULL]
+    if len(real) == 1 and len(real) < len(choices):
+        rest = {k: v for k, v in part.items() if k != "anyOf"}
+        return {**_resolve(real[0], schema), **rest, _NULLABLE: True}
+    return part
 
 
 def read(schema: Mapping[str, Any], form: Mapping[str, str]) -> dict[str, Any]:
@@ -165,9 +173,7 @@ def _empty(part: Mapping[str, Any], kind: str) -> Any | UnsetType:
 
 def _nullable(part: Mapping[str, Any]) -> bool:
     kinds = part.get("type")
-    if isinstance(part.get("anyOf"), list):
-        kinds = [each.get("type") for each in part["anyOf"] if isinstance(each, dict)]
-    return "null" in kinds if isinstance(kinds, list) else kinds == "null"
+    return _NULLABLE in part or (isinstance(kinds, list) and "null" in kinds)
 
 
 def _number(part: Mapping[str, Any], text: str, name: str) -> int | float:

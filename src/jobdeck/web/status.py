@@ -18,24 +18,6 @@ ORDER = (
 )
 """How the states stand beside each other: what moves, what is wrong, what is done."""
 
-REASON_WORDS: dict[Reason, str] = {
-    Reason.NO_ITEMS: "no items",
-    Reason.SKIPPED: "skipped",
-    Reason.ERROR: "error",
-    Reason.TIMEOUT: "timeout",
-    Reason.OUT_OF_MEMORY: "out of memory",
-    Reason.INVALID_CONFIG: "invalid configuration",
-    Reason.INVALID_RESULT: "invalid result",
-    Reason.NOT_LOADED: "code not loaded",
-    Reason.CHILDREN_FAILED: "children failed",
-    Reason.WORKER_LOST: "worker lost",
-    Reason.POOL_ENDED: "pool ended",
-    Reason.STOPPED: "stopped",
-    Reason.KILLED: "killed",
-    Reason.PARENT_STOPPED: "parent stopped",
-}
-
-
 class Badge(NamedTuple):
     """What a state looks like: the name of its icon and of its colours, and its word."""
 
@@ -52,7 +34,7 @@ def badge(status: Status, stopping: str = "") -> Badge:
 
 def summary(job: Job) -> str:
     """The reason as a list shows it: a few words and what is known beside them."""
-    words = REASON_WORDS.get(job.reason, "") if job.reason else ""
+    words = job.reason.replace("_", " ") if job.reason else ""
     text = job.message or (job.error.message if job.error else "")
     first = text.strip().splitlines()[0] if text.strip() else ""
     if job.error and job.reason is Reason.ERROR:

@@ -145,7 +145,7 @@ def _attempt(attempt: Attempt, ready: Micros | None, scale: _Scale, now: Micros)
         bars.append(_bar(_kind(attempt.status), began, ended or now, scale))
     return Line(
         name=f"Attempt {attempt.attempt}",
-        status=attempt.status,
+        status=Status(_kind(attempt.status)) if ended is not None else attempt.status,
         step=False,
         bars=bars,
         queued_s=queued,

@@ -24,10 +24,12 @@
 
   function wrapped() {
     try {
-      return localStorage.getItem(KEY) === "on";
+      const chosen = localStorage.getItem(KEY);
+      if (chosen) return chosen === "on";
     } catch {
-      return false;
+      // storage is off
     }
+    return matchMedia("(max-width: 48rem)").matches;
   }
 
   document.addEventListener("click", (event) => {

@@ -1,0 +1,121 @@
+"""Everybody can use every page: axe finds nothing, at both widths, in both themes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from jobdeck.domain import clock
+from tests.browser.conftest import PHONE, WIDE, Site, Visit
+from tests.conftest import SKIPPED
+
+AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
+
+pytestmark = [
+    pytest.mark.needs("chromium"),
+    pytest.mark.skipif(not AXE.exists(), reason=f"{SKIPPED}axe-core (npm ci --ignore-scripts)"),
+]
+
+LOOKS = pytest.mark.parametrize(
+    ("size", "theme"), [(size, theme) for size in (WIDE, PHONE) for theme in ("light", "dark")]
+)
+
+
+def check(page: Page) -> None:
+    """Fail with what axe finds."""
+    page.evaluate(AXE.read_text())
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found: list[dict[str, Any]] = page.evaluate(
+        "tags => axe.run({runOnly: tags}).then(({violations}) => violations)", rules
+    )
+    assert not [
+        (rule["id"], node["html"][:160], node["failureSummary"])
+        for rule in found
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.fixture(scope="module")
+def worked(site: Site) -> dict[str, int]:
+    """Jobs in every state, by its name."""
+    made = site.world.now_running()
+    made["failed"] = site.world.fail("weather", clock.now() - 5_000_000)
+    made["completed"] = site.world.run(
+        "weather", clock.now() - 5_000_000, 1.0, result={"rows": list(range(40))}
+    )
+    return made
+
+
+@LOOKS
+@pytest.mark.parametrize("path", ["/", "/jobs", "/jobs?q=nothing", "/jobs?range=custom", "/no"])
+def test_pages(
+    site: Site,
+    visit: Visit,
+    worked: dict[str, int],
+    path: str,
+    size: tuple[int, int],
+    theme: str,
+) -> None:
+    page = visit(site, path, size=size, theme=theme)
+    if path.startswith("/jobs") and size == PHONE:
+        page.locator("label.fold-label").tap()
+    check(page)
+
+
+@LOOKS
+@pytest.mark.parametrize("state", ["running", "parent", "failed", "completed"])
+def test_a_job(
+    site: Site,
+    visit: Visit,
+    worked: dict[str, int],
+    state: str,
+    size: tuple[int, int],
+    theme: str,
+) -> None:
+    page = visit(site, f"/jobs/{worked[state]}", size=size, theme=theme)
+    for fold in page.locator("details:not([open]) > summary").all():
+        if fold.is_visible():
+            fold.click()
+    check(page)
+
+
+@LOOKS
+def test_dialogs(
+    site: Site, visit: Visit, worked: dict[str, int], size: tuple[int, int], theme: str
+) -> None:
+    page = visit(site, f"/jobs/{worked['failed']}", size=size, theme=theme)
+    for name in ("Retry", "Run again", "Delete"):
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        check(page)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@LOOKS
+def test_sign_in(site: Site, visit: Visit, size: tuple[int, int], theme: str) -> None:
+    check(visit(site, "/sign-in?token=wrong", size=size, theme=theme, signed_in=False))
+
+
+@LOOKS
+def test_an_empty_store(bare: Site, visit: Visit, size: tuple[int, int], theme: str) -> None:
+    check(visit(bare, "/", size=size, theme=theme))
+
+
+def test_moving_parts_rest_where_that_is_wished(site: Site, visit: Visit) -> None:
+    page = visit(site, "/jobs")
+    page.emulate_media(reduced_motion="reduce")
+    assert page.locator(".glyph").first.evaluate("e => getComputedStyle(e).animationName") == "none"
+
+
+def test_the_way_to_the_content_is_short(site: Site, visit: Visit) -> None:
+    page = visit(site, "/jobs")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
