@@ -347,7 +347,8 @@ class Schedule(Shape):
 
 
 class Pool(Shape):
-    """A supervisor process with its workers; `state` is running, draining or lost."""
+    """A supervisor process with its workers; `state` is running, draining or lost, `loaded` the
+    fingerprint of every pipeline that its workers have loaded."""
 
     RECORD = records.Pool
 
@@ -376,6 +377,7 @@ class Worker(Shape):
     job_name: str
     job_started_at: datetime | None
     checked_in_at: datetime | None
+    loaded: dict[str, str]
     progress: Progress | None
 
 

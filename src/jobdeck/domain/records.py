@@ -250,7 +250,8 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
 
 class Pool(Struct, frozen=True, kw_only=True):
-    """A supervisor process with its workers. `state` is running, draining or lost."""
+    """A supervisor process with its workers. `state` is running, draining or lost; `loaded` gives
+    the fingerprint of every pipeline that its workers have loaded."""
 
     id: int
     host: str
@@ -268,6 +269,7 @@ class Worker(Struct, frozen=True, kw_only=True):
     """A process that runs jobs; the fields about a job are None while it is idle."""
 
     id: int
+    loaded: dict[str, str] = {}
     pool: int
     pid: int
     started_at: Micros

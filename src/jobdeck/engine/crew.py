@@ -143,6 +143,7 @@ class Crew:
                 self.news = True
                 with self._store.write() as conn:
                     pools.worker_ready(conn, worker.id, worker.pid, worker.process_started_at)
+                    pools.set_loaded(conn, worker.pool_id, message.versions)
             case NotLoaded():
                 log.error("code not loaded", target=self._target, error=message.message)
 

@@ -1,6 +1,6 @@
 """Pools and their workers, and the heartbeats by which others know that they live."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -124,6 +124,11 @@ def worker_ready(conn: Connection, worker_id: int, pid: int, process_started_at:
     )
 
 
+def set_loaded(conn: Connection, pool_id: int, loaded: Mapping[str, str]) -> None:
+    """Tell the fingerprint of every pipeline that the pool's workers have loaded."""
+    conn.execute(update(pools).where(pools.c.id == pool_id).values(loaded=encode(dict(loaded))))
+
+
 def remove_worker(conn: Connection, worker_id: int) -> None:
     """The worker has ended."""
     conn.execute(delete(workers).where(workers.c.id == worker_id))
@@ -177,6 +182,7 @@ def _pool(row: AnyRow, busy: int) -> Pool:
         concurrency=row.concurrency,
         state=row.state,
         queues=decode(row.queues),
+        loaded=decode(row.loaded),
         busy=busy,
         rss_kb=row.rss_kb,
     )

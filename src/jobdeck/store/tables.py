@@ -464,7 +464,8 @@ fires = Table(
 )
 
 # `beat` rises with each heartbeat; others time it with their own clocks. `asleep` asks whoever
-# enqueues for a NOTIFY, which PostgreSQL pays for by serialising commits.
+# enqueues for a NOTIFY, which PostgreSQL pays for by serialising commits. `loaded` gives the
+# fingerprint of every pipeline that its workers have loaded.
 pools = Table(
     "pools",
     metadata,
@@ -478,6 +479,7 @@ pools = Table(
     Column("state", Text, nullable=False),
     Column("queues", Text, nullable=False, server_default="[]"),
     Column("asleep", Boolean, nullable=False, server_default=text("false")),
+    Column("loaded", Text, nullable=False, server_default="{}"),
     Column("rss_kb", Integer),
     **NUMBERED,
 )

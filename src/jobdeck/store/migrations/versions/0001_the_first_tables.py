@@ -331,6 +331,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("concurrency", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("queues", sa.Text(), server_default="[]", nullable=False),
+        sa.Column("loaded", sa.Text(), server_default="{}", nullable=False),
         sa.Column("asleep", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("rss_kb", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pools")),
