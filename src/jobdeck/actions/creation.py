@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from jobdeck.actions.manifests import check_manifest, check_priority
 from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue, NotFound
@@ -22,7 +23,6 @@ from jobdeck.store.flows import Target
 CHUNK = 5000
 """Jobs created in one transaction; with more, others would wait too long for SQLite's lock."""
 
-PRIORITY_MAX = 1_000_000
 PARAMS_BYTES = 1_000_000
 """Parameters are small; larger things are files."""
 
@@ -129,8 +129,7 @@ def _row(item: EnqueueItem, recipe: Recipe, origin: Origin, is_checked: bool) ->
     if flow.params or not is_checked:
         recipe.check.check(params)
     priority = flow.priority if item.priority is None else item.priority
-    if not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
-        raise InvalidValue("priority", f"{priority} is not within ±{PRIORITY_MAX:,}")
+    check_priority(priority)
     if item.unique_key is not None:
         raise InvalidValue("unique_key", "is not supported yet; leave it out")
     context = flow.context if item.context is None else item.context
@@ -230,7 +229,9 @@ def register(
 
     Raises:
         Duplicate: the name of its default flow is taken by another pipeline.
+        InvalidValue: names the field of the manifest that does not fit.
     """
+    check_manifest(manifest)
     pipeline, is_new = pipelines.register(conn, manifest, now, publish=publish)
     rows = []
     if is_new:

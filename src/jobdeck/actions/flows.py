@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from jobdeck.actions.creation import PRIORITY_MAX
+from jobdeck.actions.manifests import check_priority, check_seconds
 from jobdeck.actions.perform import Tx, action, check_text
-from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.names import check_name
 from jobdeck.domain.records import Flow
@@ -93,11 +92,9 @@ def remove(tx: Tx, name: str) -> None:
 
 def _check(settings: dict[str, Any], manifest: PipelineManifest) -> None:
     priority = settings.get("priority")
-    if priority is not None and not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
-        raise InvalidValue("priority", f"{priority} is not within ±{PRIORITY_MAX:,}")
-    timeout_s = settings.get("timeout_s")
-    if timeout_s is not None and not 0 < timeout_s < float("inf"):
-        raise InvalidValue("timeout_s", f"{timeout_s:g} is not a number of seconds above zero")
+    if priority is not None:
+        check_priority(priority)
+    check_seconds(settings.get("timeout_s"), "timeout_s")
     if settings.get("queue"):
         check_name(settings["queue"], "queue")
     if settings.get("context"):

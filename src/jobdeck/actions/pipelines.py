@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from jobdeck.actions import creation
 from jobdeck.actions.perform import Tx, action
+from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Pipeline
 from jobdeck.domain.roles import Role
@@ -17,12 +18,17 @@ def register(
     """Take in pipelines as their code defines them; a changed one gets a new version.
 
     Raises:
+        InvalidValue: names the field of the one that does not fit.
         Duplicate: the name of a default flow is taken by another pipeline.
     """
     found = []
     changed = []
-    for manifest in manifests:
-        pipeline, is_new = creation.register(tx.conn, manifest, tx.now, publish=publish)
+    for index, manifest in enumerate(manifests):
+        try:
+            pipeline, is_new = creation.register(tx.conn, manifest, tx.now, publish=publish)
+        except InvalidValue as error:
+            message = str(error).removeprefix(f"{error.field}: ")
+            raise InvalidValue(f"pipelines[{index}].{error.field}", message) from None
         found.append(pipeline)
         if is_new:
             changed.append({"pipeline": pipeline.name, "version": pipeline.current_version})

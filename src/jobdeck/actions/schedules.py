@@ -5,7 +5,6 @@ from typing import Any
 from jobdeck.actions.creation import Origin, Recipes, prepare
 from jobdeck.actions.flows import check_some
 from jobdeck.actions.perform import Tx, action, check_text
-from jobdeck.domain import cron as crons
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.records import Job, Schedule
 from jobdeck.domain.roles import Role
@@ -16,52 +15,38 @@ from jobdeck.store.enqueue import enqueue
 ALL = "all"
 """In the place of a schedule's number: every one."""
 
-INTERVAL_MIN_S = 1.0
-
 
 @action("schedule.add", Role.OPERATOR, "add schedules", wakes=True)
 def add(
     tx: Tx,
+    /,
     flow: str,
     *,
-    cron: str = "",
-    interval_s: float | None = None,
-    timezone: str = "UTC",
     params: dict[str, Any] | None = None,
     vendor_type: str = "",
     vendor_id: str = "",
+    **rule: Any,
 ) -> Schedule:
-    """Let a flow run by itself: by a cron expression in a time zone, or every `interval_s`
-    seconds (at least one). `params` are laid over the flow's.
+    """Let a flow run by itself. `rule` says when: a `cron` expression in a `timezone`, or every
+    `interval_s` seconds (at least one), from `start_at` to `end_at`, up to `jitter_s` seconds
+    later, with the rules `misfire` and `overlap`. `params` are laid over the flow's.
 
     Raises:
         NotFound: no such flow.
         InvalidValue: names the value that does not fit.
     """
-    _check_times(cron, interval_s, timezone)
-    _check_params(tx, flow, params or {})
-    check_text("vendor_type", vendor_type)
-    check_text("vendor_id", vendor_id)
-    made = schedules.create(
-        tx.conn,
-        flow=flow,
-        now=tx.now,
-        cron=cron,
-        interval_s=interval_s,
-        timezone=timezone,
-        params=params,
-        vendor_type=vendor_type,
-        vendor_id=vendor_id,
-    )
+    texts = {"vendor_type": vendor_type, "vendor_id": vendor_id}
+    _check(tx, flow, params or {}, {**rule, **texts})
+    made = schedules.create(tx.conn, flow=flow, now=tx.now, params=params, **texts, **rule)
     tx.target = f"schedule {made.id}"
-    tx.detail = {"flow": flow, "cron": cron, "interval_s": interval_s, "timezone": timezone}
+    tx.detail = {"flow": flow, **rule}
     tx.changed("schedule", made.id, "added")
     return made
 
 
 @action("schedule.edit", Role.OPERATOR, "edit schedules", wakes=True)
 def edit(tx: Tx, schedule_id: int, changes: dict[str, Any]) -> Schedule:
-    """Change what is named of flow, cron, interval_s, timezone and params.
+    """Change what is named of a schedule's settings. New times hold from now on.
 
     Raises:
         NotFound: no such schedule or flow.
@@ -69,16 +54,8 @@ def edit(tx: Tx, schedule_id: int, changes: dict[str, Any]) -> Schedule:
     """
     tx.target = f"schedule {schedule_id}"
     before = schedules.get(tx.conn, schedule_id)
-    changes = dict(changes)
-    if changes.get("cron"):
-        changes.setdefault("interval_s", None)
-    elif changes.get("interval_s") is not None:
-        changes.setdefault("cron", "")
-    after = {name: changes.get(name, getattr(before, name)) for name in _TIMES}
-    _check_times(**after)
-    if "params" in changes or "flow" in changes:
-        flow = changes.get("flow", before.flow)
-        _check_params(tx, flow, changes.get("params", before.params))
+    params = before.params if "flow" in changes else {}
+    _check(tx, changes.get("flow", before.flow), changes.get("params", params), changes)
     made = schedules.edit(tx.conn, schedule_id, changes, tx.now)
     tx.detail = {
         field: {"before": getattr(before, field), "after": getattr(made, field)}
@@ -114,7 +91,8 @@ def pause(tx: Tx, schedule_id: int | None) -> list[Schedule]:
 
 @action("schedule.resume", Role.OPERATOR, "resume schedules", wakes=True)
 def resume(tx: Tx, schedule_id: int | None) -> list[Schedule]:
-    """Let it (None: every one) create jobs again, from its next tick on.
+    """Let it (None: every one) create jobs again; its misfire rule says what becomes of the
+    ticks that passed meanwhile.
 
     Raises:
         NotFound: no such schedule.
@@ -166,22 +144,12 @@ def run(tx: Tx, schedule_id: int) -> Job:
     return jobs.get(tx.conn, job_id)
 
 
-_TIMES = ("cron", "interval_s", "timezone")
-
-
-def _check_times(cron: str, interval_s: float | None, timezone: str) -> None:
-    check_text("cron", cron)
-    crons.zone(timezone)
-    if cron and interval_s is not None:
-        raise InvalidValue("interval_s", "give a cron expression or an interval, not both")
-    if cron:
-        crons.check(cron, timezone)
-    elif interval_s is None:
-        raise InvalidValue("cron", "is required, or interval_s instead of it")
-    elif not INTERVAL_MIN_S <= interval_s < float("inf"):
-        raise InvalidValue("interval_s", f"{interval_s:g} is not at least {INTERVAL_MIN_S:g} s")
-
-
-def _check_params(tx: Tx, flow: str, params: dict[str, Any]) -> None:
+def _check(tx: Tx, flow: str, params: dict[str, Any], settings: dict[str, Any]) -> None:
+    for field, value in settings.items():
+        if field not in schedules.SETTINGS:
+            known = ", ".join(schedules.SETTINGS)
+            raise InvalidValue(field, f"a schedule has no such setting; there are: {known}")
+        if isinstance(value, str):
+            check_text(field, value)
     pipeline = pipelines.get(tx.conn, flows.get(tx.conn, flow).pipeline)
     check_some(params, pipeline.manifest)

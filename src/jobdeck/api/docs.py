@@ -2,6 +2,7 @@
 elsewhere and runs no script."""
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response, Router, get
 from litestar.types import ControllerRouterHandler
+from markupsafe import Markup, escape
 
-from jobdeck.api import openapi
 from jobdeck.http.auth import PUBLIC
 from jobdeck.http.state import AtDeck
 
@@ -24,6 +25,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_CODE = re.compile(r"`([^`]+)`")
 _TAGS = {
     "jobs": "Jobs",
     "flows": "Flows",
@@ -37,13 +39,21 @@ _TAGS = {
 }
 
 
+def _words(text: str) -> Markup:
+    """The text, with what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  escaped
+
+
+_templates.filters["words"] = _words
+
+
 def docs_router(handlers: tuple[ControllerRouterHandler, ...]) -> Router:
     """The routes that describe the calls of these handlers."""
 
     @get("/openapi.json", opt=PUBLIC, sync_to_thread=True)
     def description(deck: AtDeck) -> Response[bytes]:
         """The OpenAPI description of the API."""
-        schema = openapi.describe(deck.base_path, handlers)
+        schema = _describe(deck.base_path, handlers)
         return Response(msgspec.json.encode(schema), media_type=MediaType.JSON)
 
     @get("/docs", opt=PUBLIC, sync_to_thread=True)
@@ -61,9 +71,16 @@ def docs_router(handlers: tuple[ControllerRouterHandler, ...]) -> Router:
     return Router("/api", route_handlers=[description, page, style], include_in_schema=False)
 
 
+def _describe(base_path: str, handlers: tuple[ControllerRouterHandler, ...]) -> dict[str, Any]:
+    # Only here: few ask for it, and everybody would wait for the import at the start.
+    from jobdeck.api import openapi
+
+    return openapi.describe(base_path, handlers)
+
+
 @cache
 def _page(base_path: str, handlers: tuple[ControllerRouterHandler, ...]) -> str:
-    schema = openapi.describe(base_path, handlers)
+    schema = _describe(base_path, handlers)
     groups: dict[str, list[dict[str, Any]]] = {tag: [] for tag in _TAGS}
     for path, calls in schema["paths"].items():
         for method in _METHODS:
@@ -145,10 +162,15 @@ def _fields(shape: dict[str, Any]) -> list[dict[str, Any]]:
             "type": _type(field),
             "required": name in required,
             "default": json.dumps(field["default"]) if "default" in field else "",
-            "about": field.get("description", ""),
+            "about": _about(field),
         }
         for name, field in shape.get("properties", {}).items()
     ]
+
+
+def _about(field: dict[str, Any]) -> str:
+    kinds = [field, *field.get("anyOf", ())]
+    return next((kind["description"] for kind in kinds if "description" in kind), "")
 
 
 def _type(schema: dict[str, Any]) -> str:

@@ -140,6 +140,7 @@ def _complete(call: Schema, handler: HTTPRouteHandler, path: str, method: str) -
         for other in [each for each in content if each not in _CONTENT[path]]:
             del content[other]
         content[media] = {"schema": kind}
+    call["responses"].get("204", {}).pop("content", None)
     role = handler.opt["role"]
     if role is not None:
         call["x-role"] = role.name.lower()
@@ -162,6 +163,8 @@ def _complete_parameter(parameter: Schema) -> None:
         parameter.pop(field, None)
     schema = parameter["schema"]
     schema.pop("description", None)
+    if parameter["in"] == "path":
+        schema.pop("format", None)
     # A query cannot hold null: what may be null may be left out.
     kinds = [kind for kind in schema.pop("oneOf", []) if kind.get("type") != "null"]
     if len(kinds) == 1:
@@ -179,7 +182,7 @@ def _errors(call: Schema, role: object, path: str, method: str) -> list[int]:
         found += [401, 403]
     if "requestBody" in call:
         found += [400, 413]
-    if "{" in path or method == "POST":
+    if "{" in path or method == "POST" or path.endswith("/count"):
         found.append(404)
     if method in _REFUSING:
         found.append(409)

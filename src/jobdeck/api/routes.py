@@ -1,7 +1,5 @@
 """All routes of the REST API of one deck."""
 
-from functools import cache
-
 from litestar import Router
 from litestar.types import ControllerRouterHandler
 
@@ -37,9 +35,11 @@ CONTROLLERS = (
 )
 
 
-@cache
-def _described() -> tuple[ControllerRouterHandler, ...]:
-    return (Router("/api/v1", route_handlers=CONTROLLERS), *ROOT)
+DESCRIBED: tuple[ControllerRouterHandler, ...] = (
+    Router("/api/v1", route_handlers=CONTROLLERS),
+    *ROOT,
+)
+"""What the OpenAPI description tells of."""
 
 
 def api_router(deck: Deck) -> Router:
@@ -48,7 +48,7 @@ def api_router(deck: Deck) -> Router:
         deck.base_path or "/",
         route_handlers=[
             Router("/api/v1", route_handlers=CONTROLLERS),
-            docs_router(_described()),
+            docs_router(DESCRIBED),
             *ROOT,
         ],
         guards=[auth.guard(deck), query.known_only],

@@ -1,12 +1,10 @@
 """Calls about schedules; `all` in the place of a number means every one."""
 
-from datetime import datetime
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from msgspec import Struct
 
 from jobdeck.actions import schedules as actions
 from jobdeck.api.flows import given
@@ -14,19 +12,15 @@ from jobdeck.api.jobs import created
 from jobdeck.api.kinds import Items, Reason
 from jobdeck.client import requests, shapes
 from jobdeck.domain import clock, cron
+from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound
+from jobdeck.domain.records import Schedule
+from jobdeck.domain.ticks import Times, jitter
 from jobdeck.http.auth import OPERATOR, VIEWER
 from jobdeck.http.state import AtDeck, By
 from jobdeck.store import schedules
 
 _Count = Annotated[int, QueryParameter(description="How many", ge=1, le=100)]
-
-
-class Ticks(Struct, frozen=True):
-    """When a schedule fires next, and the cron expression in words."""
-
-    ticks: list[datetime]
-    words: str
 
 
 class SchedulesApi(Controller):
@@ -45,9 +39,12 @@ class SchedulesApi(Controller):
     @get("/preview", opt=VIEWER, sync_to_thread=True)
     def preview(
         self, cron: FromQuery[str], timezone: FromQuery[str] = "UTC", count: _Count = 5
-    ) -> Ticks:
+    ) -> shapes.Ticks:
         """The next times at which a cron expression fires."""
-        return _ticks(cron, timezone, count)
+        now = clock.now()
+        times = Times(made_at=now, cron=cron, timezone=timezone)
+        times.check(now)
+        return _ticks(times, now, count)
 
     @post(opt=OPERATOR, status_code=201, sync_to_thread=True)
     def add(
@@ -59,12 +56,7 @@ class SchedulesApi(Controller):
             actor,
             data.reason,
             data.flow,
-            cron=data.cron,
-            interval_s=data.interval_s,
-            timezone=data.timezone,
-            params=data.params,
-            vendor_type=data.vendor_type,
-            vendor_id=data.vendor_id,
+            **_times(given(data), ("flow",)),
         )
         headers = {"Location": deck.address(f"/api/v1/schedules/{made.id}")}
         return Response(shapes.Schedule.of(made), status_code=201, headers=headers)
@@ -75,6 +67,15 @@ class SchedulesApi(Controller):
         with deck.store.read() as conn:
             return shapes.Schedule.of(schedules.get(conn, schedule_id))
 
+    @get("/{schedule_id:int}/next", opt=VIEWER, sync_to_thread=True)
+    def next(
+        self, deck: AtDeck, schedule_id: FromPath[int], count: _Count = 5
+    ) -> shapes.Ticks:
+        """The next times at which it ticks, and at which its jobs start: later by its jitter."""
+        with deck.store.read() as conn:
+            found = schedules.get(conn, schedule_id)
+        return _ticks(schedules.times(found), clock.now(), count, found)
+
     @patch("/{schedule_id:int}", opt=OPERATOR, sync_to_thread=True)
     def edit(
         self,
@@ -84,7 +85,9 @@ class SchedulesApi(Controller):
         data: JSONBody[requests.ScheduleChanges],
     ) -> shapes.Schedule:
         """Change what is given."""
-        changed = actions.edit(deck.store, actor, data.reason, schedule_id, given(data))
+        changed = actions.edit(
+            deck.store, actor, data.reason, schedule_id, _times(given(data))
+        )
         return shapes.Schedule.of(changed)
 
     @delete("/{schedule_id:int}", opt=OPERATOR, sync_to_thread=True)
@@ -114,7 +117,7 @@ class SchedulesApi(Controller):
         number: FromPath[str],
         data: JSONBody[requests.Why] = requests.NO_REASON,
     ) -> Items[shapes.Schedule]:
-        """Let it (or `all`) create jobs again, from the next tick on."""
+        """Let it (or `all`) create jobs again; `misfire` says what of the ticks meanwhile."""
         found = actions.resume(deck.store, actor, data.reason, one_or_all(number, "schedule"))
         return Items([shapes.Schedule.of(schedule) for schedule in found])
 
@@ -130,10 +133,27 @@ class SchedulesApi(Controller):
         return created(deck, actions.run(deck.store, actor, data.reason, schedule_id))
 
 
-def _ticks(expression: str, timezone: str, count: int) -> Ticks:
-    found = islice(cron.ticks(expression, timezone, clock.now()), count)
-    times = [clock.to_datetime(tick) for tick in found]
-    return Ticks(times, cron.describe(expression))
+def _ticks(
+    times: Times, now: Micros, count: int, schedule: Schedule | None = None
+) -> shapes.Ticks:
+    found = list(islice(times.ticks(now), count))
+    starts = found
+    if schedule is not None:
+        starts = [tick + jitter(schedule.id, tick, schedule.jitter_s) for tick in found]
+    return shapes.Ticks(
+        [clock.to_datetime(tick) for tick in found],
+        [clock.to_datetime(at) for at in starts],
+        cron.describe(times.cron) if times.cron else "",
+    )
+
+
+def _times(settings: dict[str, Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """With the times of a schedule as the store has them."""
+    made = {name: value for name, value in settings.items() if name not in without}
+    for field in ("start_at", "end_at"):
+        if made.get(field) is not None:
+            made[field] = clock.from_iso(made[field], field)
+    return made
 
 
 def one_or_all(text: str, kind: str) -> int | None:

@@ -12,14 +12,22 @@ class ParamsCheck:
 
     def __init__(self, schema: dict[str, Any], known_only: bool = True) -> None:
         """`known_only` refuses parameters that the schema does not know, unless it says itself
-        what of them (`additionalProperties`)."""
+        what of them (`additionalProperties`).
+
+        Raises:
+            InvalidValue: it is not a JSON Schema, or refers to something outside itself.
+        """
+        try:
+            self._validator = jsonschema_rs.validator_for(schema, retriever=_refuse)
+        except ValueError as error:
+            text = str(error).splitlines()[0]
+            raise InvalidValue("params_schema", f"is not a JSON Schema: {text}") from None
         closed = schema.get("additionalProperties", False if known_only else None) is False
         self._known = (
             frozenset(schema.get("properties", {}))
             if closed and "patternProperties" not in schema
             else None
         )
-        self._validator = jsonschema_rs.validator_for(schema)
 
     def check(self, params: dict[str, Any]) -> None:
         """Refuse parameters that do not fit.
@@ -37,6 +45,11 @@ class ParamsCheck:
             raise _invalid(error) from None
         except ValueError as error:
             raise InvalidValue("params", f"cannot be written as JSON: {error}") from None
+
+
+def _refuse(uri: str) -> Any:
+    # A schema comes from whoever defines pipelines; it must not make the server fetch things.
+    raise ValueError(f"{uri} is outside the schema")
 
 
 def _invalid(error: jsonschema_rs.ValidationError) -> InvalidValue:
