@@ -34,16 +34,42 @@ class Activity(Struct, frozen=True, kw_only=True):
 
 
 def recent(conn: Connection, now: Micros) -> Activity | None:
-    """The longest of RANGES whose jobs are few enough to be read, every one of them; None: the
-    shortest holds too many."""
+    """The longest of RANGES whose jobs are few enough to be read, every one of them, or a
+    shorter one that holds the same jobs; None: the shortest holds too many."""
     newest = selections.newest(conn)
-    for range_s, bar_s in RANGES:
-        width = bar_s * SECOND
-        start = (now - range_s * SECOND) // width * width + width
+    for place, (range_s, bar_s) in enumerate(RANGES):
+        start = _start(now, range_s, bar_s)
         low, _ = periods.numbers(conn, start, None)
         if newest - low < ROWS_MAX:
-            return Activity(range_s=range_s, bar_s=bar_s, bars=_bars(conn, low, start, width, now))
+            chosen = _shortest(_oldest(conn, low, start), place, now)
+            return _activity(conn, low, *RANGES[chosen], now)
     return None
+
+
+def _start(now: Micros, range_s: int, bar_s: int) -> Micros:
+    """The first whole bar within the range."""
+    width = bar_s * SECOND
+    return (now - range_s * SECOND) // width * width + width
+
+
+def _oldest(conn: Connection, low: int, start: Micros) -> Micros | None:
+    times = jobs.c.created_at
+    query = select(func.min(times)).where(jobs.c.id >= low, times >= start)
+    return conn.execute(query).scalar()
+
+
+def _shortest(oldest: Micros | None, place: int, now: Micros) -> int:
+    """The last of RANGES, from that place on, that still holds a job of that time."""
+    if oldest is None:
+        return place
+    following = range(place + 1, len(RANGES))
+    return max((n for n in following if _start(now, *RANGES[n]) <= oldest), default=place)
+
+
+def _activity(conn: Connection, low: int, range_s: int, bar_s: int, now: Micros) -> Activity:
+    start = _start(now, range_s, bar_s)
+    bars = _bars(conn, low, start, bar_s * SECOND, now)
+    return Activity(range_s=range_s, bar_s=bar_s, bars=bars)
 
 
 def _bars(conn: Connection, low: int, start: Micros, width: Micros, now: Micros) -> list[Bar]:
