@@ -68,9 +68,7 @@ class SchedulesApi(Controller):
             return shapes.Schedule.of(schedules.get(conn, schedule_id))
 
     @get("/{schedule_id:int}/next", opt=VIEWER, sync_to_thread=True)
-    def next(
-        self, deck: AtDeck, schedule_id: FromPath[int], count: _Count = 5
-    ) -> shapes.Ticks:
+    def next(self, deck: AtDeck, schedule_id: FromPath[int], count: _Count = 5) -> shapes.Ticks:
         """The next times at which it ticks, and at which its jobs start: later by its jitter."""
         with deck.store.read() as conn:
             found = schedules.get(conn, schedule_id)
@@ -85,9 +83,7 @@ class SchedulesApi(Controller):
         data: JSONBody[requests.ScheduleChanges],
     ) -> shapes.Schedule:
         """Change what is given."""
-        changed = actions.edit(
-            deck.store, actor, data.reason, schedule_id, _times(given(data))
-        )
+        changed = actions.edit(deck.store, actor, data.reason, schedule_id, _times(given(data)))
         return shapes.Schedule.of(changed)
 
     @delete("/{schedule_id:int}", opt=OPERATOR, sync_to_thread=True)
@@ -133,9 +129,7 @@ class SchedulesApi(Controller):
         return created(deck, actions.run(deck.store, actor, data.reason, schedule_id))
 
 
-def _ticks(
-    times: Times, now: Micros, count: int, schedule: Schedule | None = None
-) -> shapes.Ticks:
+def _ticks(times: Times, now: Micros, count: int, schedule: Schedule | None = None) -> shapes.Ticks:
     found = list(islice(times.ticks(now), count))
     starts = found
     if schedule is not None:

@@ -1,10 +1,11 @@
 """`jobdeck schedules`: what creates jobs at times."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from jobdeck.cli.connecting import connected, number_or_all
+from jobdeck.cli.options import OrNone, or_none
 
 if TYPE_CHECKING:
     from jobdeck.cli.output import Output
@@ -15,6 +16,31 @@ if TYPE_CHECKING:
 @click.group()
 def schedules() -> None:
     """What creates jobs of a flow at times."""
+
+
+_RULE = (
+    click.option("--cron", metavar="LINE", help="Five fields, such as '*/5 * * * *'."),
+    click.option("--every", metavar="TIME", help="An interval instead, such as 10m."),
+    click.option("--timezone", metavar="NAME", help="Of the cron line; UTC."),
+    click.option(
+        "--start", type=OrNone(), metavar="TIME|none", help="Not before, such as 2026-11-20T13:30Z."
+    ),
+    click.option("--end", type=OrNone(), metavar="TIME|none", help="Not after."),
+    click.option(
+        "--jitter", type=OrNone(), metavar="TIME|none", help="Start up to so much later: 30s."
+    ),
+    click.option(
+        "--misfire", metavar="RULE", help="For ticks that were missed: skip, once (default) or all."
+    ),
+    click.option(
+        "--overlap",
+        metavar="RULE",
+        help="While a job of it is open: allow (default), skip or queue.",
+    ),
+    click.option("-p", "pairs", multiple=True, metavar="KEY=VALUE", help="A parameter."),
+    click.option("--params", default="", metavar="FILE", help="A file of JSON; - is stdin."),
+    click.option("--reason", default="", metavar="TEXT", help="Why, for the audit."),
+)
 
 
 @schedules.command("list")
@@ -36,10 +62,35 @@ def show_schedules(out: "Output", found: list["Schedule"]) -> None:
     rows = []
     for each in found:
         last = f"{local(each.last_at)} {each.last_status or ''}".strip()
-        state = f"paused by {each.paused_by}" if each.paused_at is not None else ""
-        rows.append((each.id, each.flow, times_of(each), local(each.next_at), last, state))
-    heads = ("ID", "FLOW", "WHEN", "NEXT", "LAST", "STATE")
+        rows.append(
+            (
+                each.id,
+                each.flow,
+                times_of(each),
+                _owner(each),
+                local(each.next_at),
+                last,
+                _state(each),
+            )
+        )
+    heads = ("ID", "FLOW", "WHEN", "OWNER", "NEXT", "LAST", "STATE")
     out.table(heads, rows, empty="There are no schedules yet.", right="ID")
+
+
+def _owner(schedule: "Schedule") -> str:
+    return f"{schedule.vendor_type} {schedule.vendor_id}".strip()
+
+
+def _state(schedule: "Schedule") -> str:
+    from jobdeck.cli.output import local
+
+    if schedule.paused_at is not None:
+        return f"paused by {schedule.paused_by}"
+    if schedule.waiting_at is not None:
+        return f"waits for job {schedule.last_job}"
+    if schedule.next_at is None:
+        return f"ended at {local(schedule.end_at)}"
+    return ""
 
 
 def times_of(schedule: "Schedule") -> str:
@@ -53,48 +104,74 @@ def times_of(schedule: "Schedule") -> str:
     return f"{schedule.cron}{zone}: {cron.describe(schedule.cron)}"
 
 
+def _rule(function: Any) -> Any:
+    for option in reversed(_RULE):
+        function = option(function)
+    return function
+
+
 @schedules.command()
 @click.argument("flow")
-@click.option("--cron", default="", metavar="LINE", help="Five fields, such as '*/5 * * * *'.")
-@click.option("--every", metavar="TIME", help="An interval instead, such as 10m.")
-@click.option("--timezone", default="UTC", metavar="NAME", help="Of the cron line; UTC.")
-@click.option("-p", "pairs", multiple=True, metavar="KEY=VALUE", help="A parameter.")
-@click.option("--params", default="", metavar="FILE", help="A file of JSON; - is stdin.")
+@_rule
 @click.option("--vendor-type", default="", help="The kind of its owner.")
 @click.option("--vendor-id", default="", help="The owner.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
 @connected
 def add(
     client: "Client",
     out: "Output",
     flow: str,
-    cron: str,
-    every: str | None,
-    timezone: str,
-    pairs: tuple[str, ...],
-    params: str,
     vendor_type: str,
     vendor_id: str,
     reason: str,
+    **given: Any,
 ) -> None:
     """Let FLOW run by itself."""
+    if bool(given["cron"]) == (given["every"] is not None):
+        raise click.UsageError("Give --cron or --every, one of them.")
+    found = _given(client, flow, given)
+    made = client.add_schedule(
+        flow, vendor_type=vendor_type, vendor_id=vendor_id, reason=reason, **found
+    )
+    _show_one(out, made)
+
+
+@schedules.command()
+@click.argument("schedule_id", type=int, metavar="ID")
+@_rule
+@connected
+def edit(client: "Client", out: "Output", schedule_id: int, reason: str, **given: Any) -> None:
+    """Change what is given; new times hold from now on."""
+    if given["cron"] and given["every"] is not None:
+        raise click.UsageError("Give --cron or --every, one of them.")
+    old = client.schedule(schedule_id)
+    found = _given(client, old.flow, given)
+    if not found:
+        raise click.UsageError("There is nothing to change; give an option, such as --cron.")
+    if "params" in found:
+        found["params"] = {**old.params, **found["params"]}
+    _show_one(out, client.edit_schedule(schedule_id, reason=reason, **found))
+
+
+def _given(client: "Client", flow: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a schedule that the options say."""
     from jobdeck.cli.params import gather
     from jobdeck.domain import clock
 
-    if bool(cron) == (every is not None):
-        raise click.UsageError("Give --cron or --every, one of them.")
-    schema = client.pipeline(client.flow(flow).pipeline).manifest.params_schema
-    made = client.add_schedule(
-        flow,
-        cron=cron,
-        interval_s=clock.parse_duration(every, "every"),
-        timezone=timezone,
-        params=gather(pairs, params, schema),
-        vendor_type=vendor_type,
-        vendor_id=vendor_id,
-        reason=reason,
-    )
-    _show_one(out, made)
+    names = ("cron", "timezone", "misfire", "overlap")
+    found = {name: given[name] for name in names if given[name] is not None}
+    if given["every"] is not None:
+        found["interval_s"] = clock.parse_duration(given["every"], "every")
+    for name in ("start", "end"):
+        if given[name] is not None:
+            at = or_none(given[name])
+            found[f"{name}_at"] = None if at is None else clock.from_iso(at, name)
+    if given["jitter"] is not None:
+        jitter = or_none(given["jitter"])
+        found["jitter_s"] = clock.parse_duration(jitter, "jitter") or 0.0
+    if given["pairs"] or given["params"]:
+        schema = client.pipeline(client.flow(flow).pipeline).manifest.params_schema
+        found["params"] = gather(given["pairs"], given["params"], schema)
+    return found
 
 
 def _show_one(out: "Output", schedule: "Schedule") -> None:
@@ -107,6 +184,25 @@ def _show_one(out: "Output", schedule: "Schedule") -> None:
         f"Schedule {schedule.id} of {schedule.flow}: {times_of(schedule)}; "
         f"next at {local(schedule.next_at)}."
     )
+
+
+@schedules.command("next")
+@click.argument("schedule_id", type=int, metavar="ID")
+@click.option("--count", type=click.IntRange(1, 100), default=5, metavar="N", help="How many; 5.")
+@connected
+def next_(client: "Client", out: "Output", schedule_id: int, count: int) -> None:
+    """Show the next times of a schedule, paused or not."""
+    from jobdeck.cli.output import local
+    from jobdeck.domain import clock
+
+    found = client.next_ticks(schedule_id, count)
+    if out.as_json:
+        out.json([clock.to_iso(tick) for tick in found])
+        return
+    for tick in found:
+        out.say(local(tick))
+    if not found:
+        out.say(f"Schedule {schedule_id} has ended.")
 
 
 @schedules.command()
@@ -124,7 +220,7 @@ def pause(client: "Client", out: "Output", schedule_id: str, reason: str) -> Non
 @click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
 @connected
 def resume(client: "Client", out: "Output", schedule_id: str, reason: str) -> None:
-    """Let a schedule create jobs again, from its next time on."""
+    """Let a schedule create jobs again; --misfire says what of the times it missed."""
     number = number_or_all(schedule_id, "schedule")
     show_schedules(out, client.resume_schedule(number, reason=reason))
 

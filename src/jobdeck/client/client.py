@@ -341,13 +341,13 @@ class Client(AbstractContextManager["Client"]):
         return self._backend.schedule(schedule_id)
 
     def add_schedule(self, flow: str, *, reason: str = "", **settings: Any) -> Schedule:
-        """Let a flow run by itself; `settings` are cron or interval_s, timezone, params,
-        vendor_type and vendor_id."""
-        return self._backend.add_schedule(flow, settings, reason)
+        """Let a flow run by itself; `settings` are cron or interval_s, timezone, start_at, end_at,
+        jitter_s, misfire, overlap, params, vendor_type and vendor_id."""
+        return self._backend.add_schedule(flow, _times(settings), reason)
 
     def edit_schedule(self, schedule_id: int, *, reason: str = "", **changes: Any) -> Schedule:
         """Change some of a schedule's settings."""
-        return self._backend.edit_schedule(schedule_id, changes, reason)
+        return self._backend.edit_schedule(schedule_id, _times(changes), reason)
 
     def remove_schedule(self, schedule_id: int, *, reason: str = "") -> None:
         """Take a schedule away; the jobs that it created remain."""
@@ -360,6 +360,10 @@ class Client(AbstractContextManager["Client"]):
     def resume_schedule(self, schedule_id: int | None, *, reason: str = "") -> list[Schedule]:
         """Let that schedule (None: every one) create jobs again."""
         return self._backend.resume_schedule(schedule_id, reason)
+
+    def next_ticks(self, schedule_id: int, count: int = 5) -> list[Micros]:
+        """The next times at which the schedule ticks; fewer, if it ends before."""
+        return self._backend.next_ticks(schedule_id, count)
 
     def run_schedule(self, schedule_id: int, *, reason: str = "") -> Job:
         """Create the schedule's job now; its ticks stay as they are."""
@@ -386,6 +390,14 @@ def _time(at: datetime | Micros | str | None, field: str) -> Micros | None:
     if at is None or isinstance(at, int):
         return at
     return clock.from_iso(at, field) if isinstance(at, str) else clock.from_datetime(at)
+
+
+def _times(settings: dict[str, Any]) -> dict[str, Any]:
+    """With the times of a schedule as the store has them."""
+    times: dict[str, Any] = {
+        name: _time(settings[name], name) for name in ("start_at", "end_at") if name in settings
+    }
+    return {**settings, **times}
 
 
 def _filter(conditions: dict[str, Any]) -> JobFilter:

@@ -4,6 +4,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from jobdeck.actions import schedules as schedule_actions
 from jobdeck.actions.creation import Recipes
 from jobdeck.actions.pools import Freed
 from jobdeck.domain import clock
+from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound
 from jobdeck.domain.filters import JobFilter, Page
 from jobdeck.domain.manifest import PipelineManifest
@@ -241,6 +243,11 @@ class InStore:
 
     def resume_schedule(self, schedule_id: int | None, reason: str) -> list[Schedule]:
         return schedule_actions.resume(self.store, self.actor, reason, schedule_id)
+
+    def next_ticks(self, schedule_id: int, count: int) -> list[Micros]:
+        with self.store.read() as conn:
+            times = schedules.times(schedules.get(conn, schedule_id))
+        return list(islice(times.ticks(clock.now()), count))
 
     def run_schedule(self, schedule_id: int, reason: str) -> Job:
         return schedule_actions.run(self.store, self.actor, reason, schedule_id)

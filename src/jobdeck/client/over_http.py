@@ -13,6 +13,7 @@ from jobdeck.actions.pools import Freed
 from jobdeck.client import requests, shapes
 from jobdeck.client.http_transport import TIMEOUT_S, Connection, HttpTransport
 from jobdeck.domain import clock
+from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import JobFilter, Page
 from jobdeck.domain.manifest import PipelineManifest
@@ -258,12 +259,12 @@ class OverHttp:
 
     def add_schedule(self, flow: str, settings: Mapping[str, Any], reason: str) -> Schedule:
         values = {key: value for key, value in settings.items() if value not in (None, "")}
-        body = requests.NewSchedule(flow=flow, **values, reason=reason)
+        body = requests.NewSchedule(flow=flow, **_written(values), reason=reason)
         made: Schedule = self._one("POST", "/schedules", shapes.Schedule, body=body)
         return made
 
     def edit_schedule(self, schedule_id: int, changes: Mapping[str, Any], reason: str) -> Schedule:
-        body = _changes(requests.ScheduleChanges, changes, reason)
+        body = _changes(requests.ScheduleChanges, _written(changes), reason)
         made: Schedule = self._one("PATCH", f"/schedules/{schedule_id}", shapes.Schedule, body=body)
         return made
 
@@ -277,6 +278,11 @@ class OverHttp:
     def resume_schedule(self, schedule_id: int | None, reason: str) -> list[Schedule]:
         path, body = f"/schedules/{_number(schedule_id)}/resume", requests.Why(reason=reason)
         return self._all("POST", path, shapes.Schedule, body=body)
+
+    def next_ticks(self, schedule_id: int, count: int) -> list[Micros]:
+        path, query = f"/schedules/{schedule_id}/next", {"count": count}
+        found = self.connection.call("GET", path, shapes.Ticks, query=query)
+        return [clock.from_datetime(tick) for tick in found.ticks]
 
     def run_schedule(self, schedule_id: int, reason: str) -> Job:
         return self._job(f"/schedules/{schedule_id}/run", requests.Why(reason=reason))
@@ -311,6 +317,12 @@ def _number(number: int | None) -> str:
 
 def _time(at: int | None) -> str | None:
     return None if at is None else clock.to_datetime(at).isoformat()
+
+
+def _written(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """With the times of a schedule as the body has them."""
+    times = {name: _time(settings[name]) for name in ("start_at", "end_at") if name in settings}
+    return {**settings, **times}
 
 
 def _rule(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.rates import RUNNING_MAX
 from jobdeck.domain.retry import RetryPolicy
+from jobdeck.domain.ticks import JITTER_MAX_S, Misfire, Overlap
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\w[\w.-]*$")]
 Text = Annotated[str, Meta(max_length=2000)]
@@ -28,6 +29,9 @@ Rate = Annotated[
     ),
 ]
 Seconds = Annotated[float, Meta(gt=0, le=10 * 365 * 86400)]
+Jitter = Annotated[float, Meta(ge=0, le=JITTER_MAX_S)]
+MisfireRule = Annotated[str, Meta(extra_json_schema={"enum": list(Misfire)})]
+OverlapRule = Annotated[str, Meta(extra_json_schema={"enum": list(Overlap)})]
 
 BATCH = 20_000
 """Jobs that one call creates at the most."""
@@ -133,12 +137,19 @@ class QueueLimits(Body, frozen=True):
 
 
 class NewSchedule(Body, frozen=True):
-    """A schedule to create: by `cron` in `timezone`, or every `interval_s`."""
+    """A schedule to create: by `cron` in `timezone`, or every `interval_s`, from `start_at` to
+    `end_at`, each job up to `jitter_s` later. `misfire` says what becomes of ticks that passed
+    while nobody could fire them, `overlap` of those that come while a job of it is open."""
 
     flow: Name
     cron: Text = ""
     interval_s: Seconds | None = None
     timezone: Text = "UTC"
+    start_at: Time | None = None
+    end_at: Time | None = None
+    jitter_s: Jitter = 0.0
+    misfire: MisfireRule = "once"
+    overlap: OverlapRule = "allow"
     params: dict[str, Any] = {}
     vendor_type: Text = ""
     vendor_id: Text = ""
@@ -146,11 +157,17 @@ class NewSchedule(Body, frozen=True):
 
 
 class ScheduleChanges(Body, frozen=True):
-    """What to change of a schedule."""
+    """What to change of a schedule. New times hold from now on."""
 
+    flow: Name | UnsetType = UNSET
     cron: Text | UnsetType = UNSET
     interval_s: Seconds | UnsetType | None = UNSET
     timezone: Text | UnsetType = UNSET
+    start_at: Time | UnsetType | None = UNSET
+    end_at: Time | UnsetType | None = UNSET
+    jitter_s: Jitter | UnsetType = UNSET
+    misfire: MisfireRule | UnsetType = UNSET
+    overlap: OverlapRule | UnsetType = UNSET
     params: dict[str, Any] | UnsetType = UNSET
     vendor_type: Text | UnsetType = UNSET
     vendor_id: Text | UnsetType = UNSET

@@ -323,7 +323,9 @@ class Queue(Shape):
 
 
 class Schedule(Shape):
-    """What creates jobs of a flow: by `cron` in `timezone`, or every `interval_s`."""
+    """What creates jobs of a flow: by `cron` in `timezone`, or every `interval_s`, from
+    `start_at` to `end_at`, each job up to `jitter_s` later. `waiting_at` is the tick that waits
+    for an open job of it to end."""
 
     RECORD = records.Schedule
 
@@ -332,6 +334,11 @@ class Schedule(Shape):
     cron: str
     interval_s: float | None
     timezone: str
+    start_at: datetime | None
+    end_at: datetime | None
+    jitter_s: float
+    misfire: str
+    overlap: str
     params: dict[str, Any]
     vendor_type: str
     vendor_id: str
@@ -339,11 +346,21 @@ class Schedule(Shape):
     paused_by: str
     paused_reason: str
     next_at: datetime | None
+    waiting_at: datetime | None
     last_at: datetime | None
     last_job: int | None
     last_status: Status | None
     created_at: datetime
     updated_at: datetime
+
+
+class Ticks(Struct, frozen=True):
+    """When a schedule ticks next, when its jobs are to start (later by its jitter), and the cron
+    expression in words."""
+
+    ticks: list[datetime]
+    starts: list[datetime]
+    words: str
 
 
 class Pool(Shape):

@@ -1,7 +1,6 @@
 """When a schedule fires: cron expressions with zones and daylight saving, and intervals."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cron_descriptor import Options, get_description
@@ -26,13 +25,13 @@ def zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def check(expression: str, timezone: str = "UTC") -> None:
-    """Refuse a cron expression that cannot be read or never fires.
+def check(expression: str, timezone: str = "UTC", now: Micros | None = None) -> None:
+    """Refuse a cron expression that cannot be read or never fires (after `now`).
 
     Raises:
         InvalidValue: names what is wrong with it.
     """
-    next(ticks(expression, timezone, clock.now()))
+    next(ticks(expression, timezone, clock.now() if now is None else now))
 
 
 def ticks(expression: str, timezone: str, after: Micros) -> Iterator[Micros]:
@@ -44,9 +43,29 @@ def ticks(expression: str, timezone: str, after: Micros) -> Iterator[Micros]:
     Raises:
         InvalidValue: the expression cannot be read, or never fires.
     """
-    start = datetime.fromtimestamp(after / SECOND, zone(timezone))
+    for tick in _simulated(expression, timezone, after):
+        if tick > after:
+            yield tick
+    raise InvalidValue("cron", f"{expression!r} never fires; no such date comes")
+
+
+def ticks_back(expression: str, timezone: str, upto: Micros) -> Iterator[Micros]:
+    """The times up to `upto` at which `expression` fired in `timezone`, the latest first.
+
+    Raises:
+        InvalidValue: the expression cannot be read.
+    """
+    for tick in _simulated(expression, timezone, upto + SECOND, reverse=True):
+        if tick <= upto:
+            yield tick
+
+
+def _simulated(
+    expression: str, timezone: str, start: Micros, *, reverse: bool = False
+) -> Iterator[Micros]:
+    at = clock.to_datetime(start).astimezone(zone(timezone))
     try:
-        simulation = CronSim(expression, start)
+        simulation = CronSim(expression, at, reverse=reverse)
     except CronSimError as error:
         raise InvalidValue(
             "cron",
@@ -56,14 +75,19 @@ def ticks(expression: str, timezone: str, after: Micros) -> Iterator[Micros]:
     try:
         for tick in simulation:
             yield clock.from_datetime(tick)
-    except CronSimError:
-        pass
-    raise InvalidValue("cron", f"{expression!r} never fires; no such date comes")
+    except (CronSimError, OverflowError):
+        # No such date, within many years or within the calendar.
+        return
+
+
+def interval_step(interval_s: float) -> Micros:
+    """The interval in microseconds."""
+    return max(round(interval_s * SECOND), 1)
 
 
 def interval_tick(interval_s: float, anchor: Micros, after: Micros) -> Micros:
     """The first time after `after` that is a whole number of intervals from `anchor`."""
-    step = max(round(interval_s * SECOND), 1)
+    step = interval_step(interval_s)
     return anchor + ((after - anchor) // step + 1) * step
 
 

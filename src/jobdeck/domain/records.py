@@ -228,13 +228,20 @@ class Queue(Struct, frozen=True, kw_only=True):
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
-    """What creates jobs of a flow at times: `cron` in `timezone`, or every `interval_s`."""
+    """What creates jobs of a flow at times: `cron` in `timezone`, or every `interval_s`, from
+    `start_at` to `end_at`, each job up to `jitter_s` later than its tick. `misfire` and `overlap`
+    are rules of `domain.ticks`; `waiting_at` is the tick that waits for an open job to end."""
 
     id: int
     flow: str
     cron: str = ""
     interval_s: float | None = None
     timezone: str = "UTC"
+    start_at: Micros | None = None
+    end_at: Micros | None = None
+    jitter_s: float = 0.0
+    misfire: str = "once"
+    overlap: str = "allow"
     params: dict[str, Any] = {}
     vendor_type: str = ""
     vendor_id: str = ""
@@ -242,6 +249,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
     paused_by: str = ""
     paused_reason: str = ""
     next_at: Micros | None = None
+    waiting_at: Micros | None = None
     last_at: Micros | None = None
     last_job: int | None = None
     last_status: Status | None = None

@@ -66,6 +66,7 @@ class Reason(StrEnum):
     INVALID_CONFIG = "invalid_config"
     INVALID_RESULT = "invalid_result"
     NOT_LOADED = "not_loaded"
+    NOT_PUBLISHED = "not_published"
     CHILDREN_FAILED = "children_failed"
     WORKER_LOST = "worker_lost"
     POOL_ENDED = "pool_ended"
@@ -92,6 +93,9 @@ REASONS: dict[Reason, Rule] = {
     Reason.INVALID_CONFIG: Rule(Status.FAILED, False, "parameters or context do not fit"),
     Reason.INVALID_RESULT: Rule(Status.FAILED, False, "the result is not JSON, or over 1 MB"),
     Reason.NOT_LOADED: Rule(Status.FAILED, False, "the pipeline's code could not be loaded"),
+    Reason.NOT_PUBLISHED: Rule(
+        Status.FAILED, False, "due by itself while its pipeline was not published"
+    ),
     Reason.CHILDREN_FAILED: Rule(Status.FAILED, False, "every child failed"),
     Reason.WORKER_LOST: Rule(Status.FAILED, False, "its worker died under it too often"),
     Reason.POOL_ENDED: Rule(Status.PENDING, False, "its pool was shut down and gave it back"),

@@ -18,6 +18,7 @@ log = structlog.get_logger()
 TURN_S = 0.5
 TRIM_EVERY = 60 * SECOND
 KEEP_CHANGES = 600 * SECOND
+KEEP_FIRES = 7 * 86400 * SECOND
 
 
 class Maintenance:
@@ -56,9 +57,9 @@ class Maintenance:
             with self._store.write() as conn:
                 changes.trim(conn, now - KEEP_CHANGES)
                 sessions.purge(conn, now)
+                schedules.trim_fires(conn, now - KEEP_FIRES)
             self._trim_at = now + TRIM_EVERY
-        with self._store.read() as conn:
-            due = schedules.next_due(conn)
+        due = self._scheduler.next_due()
         if due is None:
             return TURN_S
         return min(max((due - clock.now()) / SECOND, 0.0), TURN_S)

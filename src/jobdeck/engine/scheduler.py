@@ -1,27 +1,28 @@
 """Creating the jobs of schedules when their time comes."""
 
+from functools import partial
+
 import msgspec
 import structlog
 from sqlalchemy import Connection
 
-from jobdeck.domain import cron
+from jobdeck.domain import clock, ticks
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.errors import InvalidValue, JobdeckError
 from jobdeck.domain.records import Schedule
-from jobdeck.domain.schema import check_params
-from jobdeck.store import changes, flows, queues, schedules
+from jobdeck.domain.ticks import Overlap
+from jobdeck.store import changes, events, queues, schedules, triggered
 from jobdeck.store.database import Store
-from jobdeck.store.enqueue import NewJob, enqueue
 
 log = structlog.get_logger()
 
 QUEUE = "SCHEDULER"
-"""Pausing this queue stops every schedule; ticks that pass meanwhile create nothing."""
+"""Pausing this queue pauses every schedule."""
 
 
 class Scheduler:
-    """Fires what is due. Each tick fires once, whoever else tries, and of several that were
-    missed while nobody was there only the latest does."""
+    """Fires what is due. Each tick fires once, whoever else tries. What becomes of ticks that
+    nobody could fire, and of ticks that come while a job of the schedule is open, is for the
+    schedule's `misfire` and `overlap` rules to say."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -38,62 +39,80 @@ class Scheduler:
         if not due:
             return 0
         fired = 0
-        for schedule in due:
+        for schedule_id in due:
             with self._store.write(wake=True) as conn:
-                fired += self._fire(conn, schedule, now)
+                if self._paused(conn):
+                    schedules.drop_missed(conn, now)
+                    return fired
+                schedule = schedules.take(conn, schedule_id)
+                if schedule is not None:
+                    fired += self._fire(conn, schedule, now)
         return fired
 
+    def _paused(self, conn: Connection) -> bool:
+        return queues.ensure(conn, QUEUE, builtin=True) in queues.paused(conn)
+
+    def next_due(self) -> Micros | None:
+        """When there is something to do again; None: nothing is known of."""
+        with self._store.read() as conn:
+            if queues.ids(conn).get(QUEUE) in queues.paused(conn):
+                return None
+            return schedules.next_due(conn)
+
     def _fire(self, conn: Connection, schedule: Schedule, now: Micros) -> int:
-        assert schedule.next_at is not None
-        tick, following = latest_tick(schedule, now)
-        paused = queues.ensure(conn, QUEUE, builtin=True) in queues.paused(conn)
-        if paused or not schedules.claim_fire(conn, schedule.id, tick):
-            schedules.fired(conn, schedule.id, following)
-            return 0
-        job_id = None
-        try:
-            job_id = self._create(conn, schedule, now)
-        except JobdeckError as error:
-            # A flow that is gone or no longer fits must not hold up the others.
-            log.error("schedule cannot create its job", schedule=schedule.id, error=str(error))
-        schedules.fired(conn, schedule.id, following, at=tick, job_id=job_id)
+        create = partial(self._create, conn, schedule, now=now)
+        busy = schedule.overlap != Overlap.ALLOW and schedules.has_open_job(conn, schedule.id)
+        created = 0
+        if schedule.waiting_at is not None and not busy:
+            created += create(schedule.waiting_at)
+            busy = True
+        if schedule.next_at is None or schedule.next_at > now:
+            return created
+        due = ticks.due(schedules.times(schedule), schedule.next_at, schedule.misfire, now)
+        schedules.advance(conn, schedule.id, due.next)
+        missed = due.missed
+        if missed is not None and not due.fire:
+            log.info("missed ticks skipped", schedule=schedule.id, since=clock.to_iso(missed))
+        for tick in due.fire:
+            if not schedules.claim_fire(conn, schedule.id, tick):
+                continue
+            if schedule.overlap == Overlap.ALLOW or not busy:
+                created += create(tick, missed=missed)
+                busy, missed = True, None
+            elif schedule.overlap == Overlap.QUEUE:
+                schedules.wait(conn, schedule.id, tick)
+            else:
+                log.info("tick skipped: a job is open", schedule=schedule.id)
         changes.add(conn, now, [("schedule", str(schedule.id), "fired")])
-        return int(job_id is not None)
+        return created
 
-    def _create(self, conn: Connection, schedule: Schedule, now: Micros) -> int:
-        target = flows.target(conn, schedule.flow)
-        params = {**target.flow.params, **schedule.params}
-        check_params(params, target.manifest.params_schema)
-        new = NewJob(
-            flow_id=target.flow_id,
-            queue_id=target.queue_id,
-            params=msgspec.json.encode(params).decode(),
-            priority=target.flow.priority,
-            context=target.flow.context,
-            schedule_id=schedule.id,
-            source="schedule",
-            created_by=f"schedule {schedule.id}",
-        )
-        return enqueue(conn, [new], now)[0]
-
-
-def next_tick(schedule: Schedule, after: Micros) -> Micros | None:
-    """When the schedule fires next after that time; None: never again."""
-    if schedule.interval_s is not None:
-        return cron.interval_tick(schedule.interval_s, schedule.created_at, after)
-    try:
-        return next(cron.ticks(schedule.cron, schedule.timezone, after))
-    except InvalidValue:
-        return None
+    def _create(
+        self,
+        conn: Connection,
+        schedule: Schedule,
+        tick: Micros,
+        *,
+        missed: Micros | None = None,
+        now: Micros,
+    ) -> int:
+        delay = ticks.jitter(schedule.id, tick, schedule.jitter_s)
+        job_id = _create_job(conn, schedule, tick + delay, now)
+        schedules.fired(conn, schedule.id, tick, job_id)
+        if missed is not None:
+            text = f"ticks since {clock.to_iso(missed)} were missed and are not made up for"
+            events.add(conn, job_id, now, "ticks_missed", text)
+            log.warning("missed ticks left out", schedule=schedule.id, since=clock.to_iso(missed))
+        return 1
 
 
-def latest_tick(schedule: Schedule, now: Micros) -> tuple[Micros, Micros | None]:
-    """The last tick up to `now` of a schedule that is due, and the one that follows it."""
-    assert schedule.next_at is not None
-    tick = schedule.next_at
-    following = next_tick(schedule, tick)
-    for _ in range(10_000):
-        if following is None or following > now:
-            return tick, following
-        tick, following = following, next_tick(schedule, following)
-    return tick, next_tick(schedule, now)
+def _create_job(conn: Connection, schedule: Schedule, run_at: Micros, now: Micros) -> int:
+    draft = triggered.draft(conn, schedule.flow, schedule.params, "schedule")
+    if draft.reason is not None:
+        log.error("schedule cannot create its job", schedule=schedule.id, error=draft.message)
+    new = msgspec.structs.replace(
+        draft.job,
+        run_at=run_at if run_at > now else None,
+        schedule_id=schedule.id,
+        created_by=f"schedule {schedule.id}",
+    )
+    return triggered.create(conn, draft, [new], now)[0]

@@ -30,8 +30,8 @@ class StepSettings(TypedDict, total=False):
 class PipelineSettings(TypedDict, total=False):
     """Besides those of a step: the `queue` and `priority` of its jobs (larger goes first), the
     model of its parameters, when it runs by itself (`schedule`: one or several cron expressions
-    in `timezone`; `every`: an interval), and `hints`: by error class or pattern of its text,
-    what to do about it, or a pair of that and a link."""
+    in `timezone`; `every`: an interval; for both `jitter`, `misfire` and `overlap`), and `hints`:
+    by error class or pattern of its text, what to do about it, or a pair of that and a link."""
 
     retries: int | RetryPolicy
     backoff: float | str
@@ -44,6 +44,9 @@ class PipelineSettings(TypedDict, total=False):
     schedule: str | Sequence[str]
     every: float | str
     timezone: str
+    jitter: float | str
+    misfire: str
+    overlap: str
     hints: Hints
     doc: str
 
@@ -146,11 +149,15 @@ def _is_error_class(value: object) -> bool:
 
 
 def schedules(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The schedules as a manifest holds them: {cron, timezone} or {interval_s}.
+    """The schedules as a manifest holds them: {cron, timezone} or {interval_s}, and the rules
+    jitter_s, misfire and overlap where they are given.
 
     Raises:
-        InvalidValue: an expression, interval or time zone will not do.
+        InvalidValue: an expression, interval, time zone or rule will not do.
     """
+    rules = {name: given[name] for name in ("misfire", "overlap") if name in given}
+    if given.get("jitter") is not None:
+        rules["jitter_s"] = clock.parse_duration(given["jitter"], "jitter")
     made: list[dict[str, Any]] = []
     expressions = given.get("schedule", ())
     timezone = given.get("timezone", "UTC")
@@ -159,10 +166,22 @@ def schedules(given: Mapping[str, Any]) -> list[dict[str, Any]]:
         from jobdeck.domain import cron
 
         cron.check(expression, timezone)
-        made.append({"cron": expression, "timezone": timezone})
+        made.append({"cron": expression, "timezone": timezone, **rules})
     if given.get("every") is not None:
-        made.append({"interval_s": clock.parse_duration(given["every"], "every")})
+        made.append({"interval_s": clock.parse_duration(given["every"], "every"), **rules})
+    if rules:
+        _check_rules(rules, made)
     return made
+
+
+def _check_rules(rules: dict[str, Any], made: list[dict[str, Any]]) -> None:
+    # Only here: it takes time to import.
+    from jobdeck.domain.ticks import check_rules
+
+    check_rules(rules)
+    if not made:
+        field = next(iter(rules)).removesuffix("_s")
+        raise InvalidValue(field, "is for a schedule; give schedule or every, too")
 
 
 def check_hints(hints: Hints) -> Hints:

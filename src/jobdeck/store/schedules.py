@@ -2,21 +2,30 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
-from jobdeck.domain import cron
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue, NotFound
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Schedule
-from jobdeck.domain.states import Status
+from jobdeck.domain.states import Code, Status
+from jobdeck.domain.ticks import Misfire, Overlap, Times, check_rules
 from jobdeck.store import flows as flow_store
 from jobdeck.store import jobs
-from jobdeck.store.tables import fires, flows, schedules
+from jobdeck.store.tables import fires, flows, running, schedules
+from jobdeck.store.tables import jobs as job_rows
 from jobdeck.store.values import AnyRow, decode, encode, insert_into, is_number
 
 DEFINITION = "definition"
 """The vendor type of schedules that the code of a pipeline declares."""
+
+TIMES = ("cron", "interval_s", "timezone", "start_at", "end_at")
+RULES = ("jitter_s", "misfire", "overlap")
+SETTINGS = ("flow", *TIMES, *RULES, "params", "vendor_type", "vendor_id")
+"""What can be changed of a schedule."""
+
+LOOK_BACK = 1000
+"""Jobs of a schedule among which its open ones are looked for."""
 
 
 def all(conn: Connection, flow: str = "") -> list[Schedule]:  # noqa: A001
@@ -45,28 +54,26 @@ def create(
     *,
     flow: str,
     now: Micros,
-    cron: str = "",
-    interval_s: float | None = None,
-    timezone: str = "UTC",
     params: dict[str, Any] | None = None,
     vendor_type: str = "",
     vendor_id: str = "",
+    **rule: Any,
 ) -> Schedule:
-    """Let the flow run by itself: by `cron` in `timezone`, or every `interval_s` from now.
+    """Let the flow run by itself; `rule` is what `TIMES` and `RULES` name, as in `Schedule`.
 
     Raises:
-        InvalidValue: neither or both are given, or one cannot be read.
+        InvalidValue: it cannot be read, or leaves no tick.
         NotFound: there is no such flow.
     """
+    times = Times(made_at=now, **{name: rule[name] for name in TIMES if name in rule})
+    check_rules(rule)
     values = {
+        **rule,
         "flow_id": flow_store.get(conn, flow).id,
-        "cron": cron,
-        "interval_s": interval_s,
-        "timezone": timezone,
         "params": encode(params or {}),
         "vendor_type": vendor_type,
         "vendor_id": vendor_id,
-        "next_at": next_tick(cron, interval_s, timezone, anchor=now, after=now),
+        "next_at": times.check(now),
         "created_at": now,
         "updated_at": now,
     }
@@ -76,15 +83,16 @@ def create(
 
 
 def edit(conn: Connection, schedule_id: int, changes: dict[str, Any], now: Micros) -> Schedule:
-    """Change what `changes` names of flow, cron, interval_s, timezone and params.
+    """Change what `changes` names of `SETTINGS`. New times hold from now on: ticks that were
+    missed before are forgotten.
 
     Raises:
         InvalidValue: the result cannot be read, or `changes` names something else.
         NotFound: there is no such schedule or flow.
     """
-    known = ("flow", "cron", "interval_s", "timezone", "params")
     for field in changes:
-        if field not in known:
+        if field not in SETTINGS:
+            known = ", ".join(SETTINGS)
             raise InvalidValue(field, f"a schedule has no such setting; there are: {known}")
     old = get(conn, schedule_id)
     values = dict(changes)
@@ -92,21 +100,24 @@ def edit(conn: Connection, schedule_id: int, changes: dict[str, Any], now: Micro
         values.setdefault("interval_s", None)
     elif values.get("interval_s") is not None:
         values.setdefault("cron", "")
-    due = next_tick(
-        values.get("cron", old.cron),
-        values.get("interval_s", old.interval_s),
-        values.get("timezone", old.timezone),
-        anchor=old.created_at,
-        after=now,
-    )
+    if any(name in values for name in TIMES):
+        given = {name: values.get(name, getattr(old, name)) for name in TIMES}
+        values["next_at"] = Times(made_at=old.created_at, **given).check(now)
+    check_rules(values)
+    if values.get("overlap", Overlap.QUEUE) != Overlap.QUEUE:
+        values["waiting_at"] = None
     if "flow" in values:
         values["flow_id"] = flow_store.get(conn, values.pop("flow")).id
     if "params" in values:
         values["params"] = encode(values["params"])
-    values["next_at"] = due if old.paused_at is None else None
     values["updated_at"] = now
     conn.execute(update(schedules).where(schedules.c.id == schedule_id).values(values))
     return get(conn, schedule_id)
+
+
+def times(schedule: Schedule) -> Times:
+    """When it ticks."""
+    return Times(made_at=schedule.created_at, **{name: getattr(schedule, name) for name in TIMES})
 
 
 def remove(conn: Connection, schedule_id: int) -> None:
@@ -130,37 +141,71 @@ def pause(conn: Connection, schedule_id: int, *, by: str, reason: str, now: Micr
     changed = conn.execute(
         update(schedules)
         .where(schedules.c.id == schedule_id, schedules.c.paused_at.is_(None))
-        .values(paused_at=now, paused_by=by, paused_reason=reason, next_at=None, updated_at=now)
+        .values(paused_at=now, paused_by=by, paused_reason=reason, updated_at=now)
     )
     return bool(changed.rowcount)
 
 
 def resume(conn: Connection, schedule_id: int, now: Micros) -> bool:
-    """Let it fire again, from its next tick after `now`; False: it was not paused.
+    """Let it fire again; False: it was not paused. What was missed meanwhile stays due for its
+    misfire rule to decide, unless that is skip.
 
     Raises:
         NotFound: there is no such schedule.
     """
     old = get(conn, schedule_id)
-    due = next_tick(old.cron, old.interval_s, old.timezone, anchor=old.created_at, after=now)
+    values: dict[str, Any] = {"paused_at": None, "paused_by": "", "paused_reason": ""}
+    if old.misfire == Misfire.SKIP:
+        values["next_at"] = times(old).after(now)
     changed = conn.execute(
         update(schedules)
         .where(schedules.c.id == schedule_id, schedules.c.paused_at.is_not(None))
-        .values(paused_at=None, paused_by="", paused_reason="", next_at=due, updated_at=now)
+        .values(**values, updated_at=now)
     )
     return bool(changed.rowcount)
 
 
-def due(conn: Connection, now: Micros, limit: int = 100) -> list[Schedule]:
-    """Those whose time has come, the most overdue first."""
-    query = _select().where(schedules.c.next_at <= now).order_by(schedules.c.next_at).limit(limit)
-    return [_record(row, None) for row in conn.execute(query)]
+_ACTIVE = schedules.c.paused_at.is_(None)
+
+
+def due(conn: Connection, now: Micros, limit: int = 100) -> list[int]:
+    """The numbers of those whose time has come, the most overdue first, and of those with a tick
+    that waits for a job to end."""
+    ripe = (
+        select(schedules.c.id)
+        .where(schedules.c.next_at <= now, _ACTIVE)
+        .order_by(schedules.c.next_at)
+        .limit(limit)
+    )
+    waiting = select(schedules.c.id).where(schedules.c.waiting_at.is_not(None), _ACTIVE)
+    found = [*conn.execute(ripe).scalars(), *conn.execute(waiting).scalars()]
+    return list(dict.fromkeys(found))
 
 
 def next_due(conn: Connection) -> Micros | None:
     """When the next one is due; None: none ever is."""
-    found: Micros | None = conn.execute(select(func.min(schedules.c.next_at))).scalar()
+    found: Micros | None = conn.execute(
+        select(func.min(schedules.c.next_at)).where(_ACTIVE)
+    ).scalar()
     return found
+
+
+def take(conn: Connection, schedule_id: int) -> Schedule | None:
+    """The schedule as it stands, which nobody else changes until the transaction ends; None: it
+    is paused or gone."""
+    query = _select().where(schedules.c.id == schedule_id, _ACTIVE)
+    row = conn.execute(query.with_for_update(of=schedules)).first()
+    return None if row is None else _record(row, None)
+
+
+def drop_missed(conn: Connection, now: Micros) -> None:
+    """Everything is paused: ticks up to now that would not be made up for are over."""
+    query = _select().where(
+        schedules.c.next_at <= now, schedules.c.misfire == Misfire.SKIP, _ACTIVE
+    )
+    for row in conn.execute(query).fetchall():
+        schedule = _record(row, None)
+        advance(conn, schedule.id, times(schedule).after(now))
 
 
 def claim_fire(conn: Connection, schedule_id: int, fire_at: Micros) -> bool:
@@ -170,27 +215,52 @@ def claim_fire(conn: Connection, schedule_id: int, fire_at: Micros) -> bool:
     return conn.execute(taken).first() is not None
 
 
-def fired(
-    conn: Connection,
-    schedule_id: int,
-    next_at: Micros | None,
-    *,
-    at: Micros | None = None,
-    job_id: int | None = None,
-) -> None:
-    """Say when the schedule is due next; `at` and `job_id` tell of the tick that has fired."""
-    values: dict[str, Any] = {
-        # Somebody may have paused it meanwhile.
-        "next_at": case((schedules.c.paused_at.is_(None), next_at), else_=None)
-    }
-    if at is not None:
-        values |= {"last_at": at, "last_job_id": job_id}
-        conn.execute(
-            update(fires)
-            .where(fires.c.schedule_id == schedule_id, fires.c.fire_at == at)
-            .values(job_id=job_id)
-        )
-    conn.execute(update(schedules).where(schedules.c.id == schedule_id).values(values))
+def advance(conn: Connection, schedule_id: int, next_at: Micros | None) -> None:
+    """Say when it is due next."""
+    conn.execute(update(schedules).where(schedules.c.id == schedule_id).values(next_at=next_at))
+
+
+def wait(conn: Connection, schedule_id: int, tick: Micros) -> None:
+    """Let the tick wait until the schedule's open job has ended, in the place of an earlier one."""
+    conn.execute(update(schedules).where(schedules.c.id == schedule_id).values(waiting_at=tick))
+
+
+def fired(conn: Connection, schedule_id: int, tick: Micros, job_id: int) -> None:
+    """The tick has created that job."""
+    conn.execute(
+        update(fires)
+        .where(fires.c.schedule_id == schedule_id, fires.c.fire_at == tick)
+        .values(job_id=job_id)
+    )
+    conn.execute(
+        update(schedules)
+        .where(schedules.c.id == schedule_id)
+        .values(last_at=tick, last_job_id=job_id, waiting_at=None)
+    )
+
+
+def has_open_job(conn: Connection, schedule_id: int) -> bool:
+    """Whether a job of the schedule has not ended.
+
+    Looked for among its latest jobs and all that run: of older ones only a job that somebody
+    retried, and that has not begun yet, can be open.
+    """
+    latest = (
+        select(job_rows.c.status)
+        .where(job_rows.c.schedule_id == schedule_id)
+        .order_by(job_rows.c.id.desc())
+        .limit(LOOK_BACK)
+        .subquery()
+    )
+    found = conn.execute(select(latest.c.status).where(latest.c.status == int(Code.OPEN)).limit(1))
+    if found.first() is not None:
+        return True
+    held = (
+        select(running.c.job_id)
+        .join(job_rows, job_rows.c.id == running.c.job_id)
+        .where(job_rows.c.schedule_id == schedule_id)
+    )
+    return conn.execute(held.limit(1)).first() is not None
 
 
 def trim_fires(conn: Connection, before: Micros) -> int:
@@ -210,6 +280,9 @@ def sync_defined(conn: Connection, manifest: PipelineManifest, now: Micros) -> b
             "cron": wanted.get("cron", ""),
             "interval_s": wanted.get("interval_s"),
             "timezone": wanted.get("timezone", "UTC"),
+            "jitter_s": wanted.get("jitter_s", 0.0),
+            "misfire": wanted.get("misfire", Misfire.ONCE),
+            "overlap": wanted.get("overlap", Overlap.ALLOW),
             "params": wanted.get("params", {}),
         }
         if position >= len(rows):
@@ -220,32 +293,15 @@ def sync_defined(conn: Connection, manifest: PipelineManifest, now: Micros) -> b
             changed = True
             continue
         old = rows[position]
-        stands = {name: getattr(old, name) for name in ("cron", "interval_s", "timezone")}
-        if {**stands, "params": decode(old.params)} != rule:
-            edit(conn, old.id, rule, now)
+        stands = {name: getattr(old, name) for name in rule if name != "params"}
+        stands["params"] = decode(old.params)
+        if stands != rule:
+            edit(conn, old.id, {k: v for k, v in rule.items() if v != stands[k]}, now)
             changed = True
     for old in rows[len(manifest.schedules) :]:
         remove(conn, old.id)
         changed = True
     return changed
-
-
-def next_tick(
-    expression: str, interval_s: float | None, timezone: str, *, anchor: Micros, after: Micros
-) -> Micros:
-    """The first time after `after` at which such a schedule fires.
-
-    Raises:
-        InvalidValue: neither or both are given, or one cannot be read.
-    """
-    if bool(expression) == (interval_s is not None):
-        raise InvalidValue("cron", "give either a cron expression or an interval")
-    if interval_s is None:
-        return next(cron.ticks(expression, timezone, after))
-    if interval_s <= 0:
-        raise InvalidValue("interval_s", f"{interval_s:g} is not above zero")
-    cron.zone(timezone)
-    return cron.interval_tick(interval_s, anchor, after)
 
 
 def _select() -> Select[*tuple[Any, ...]]:
@@ -266,13 +322,19 @@ def _record(row: AnyRow, last_status: Status | None) -> Schedule:
         cron=row.cron,
         interval_s=row.interval_s,
         timezone=row.timezone,
+        start_at=row.start_at,
+        end_at=row.end_at,
+        jitter_s=row.jitter_s,
+        misfire=row.misfire,
+        overlap=row.overlap,
         params=decode(row.params),
         vendor_type=row.vendor_type,
         vendor_id=row.vendor_id,
         paused_at=row.paused_at,
         paused_by=row.paused_by,
         paused_reason=row.paused_reason,
-        next_at=row.next_at,
+        next_at=row.next_at if row.paused_at is None else None,
+        waiting_at=row.waiting_at,
         last_at=row.last_at,
         last_job=row.last_job_id,
         last_status=last_status,

@@ -399,6 +399,7 @@ schedules = Table(
     Column("misfire", Text, nullable=False, server_default="once"),
     Column("overlap", Text, nullable=False, server_default="allow"),
     Column("next_at", Time, index=True),
+    Column("waiting_at", Time),
     Column("last_at", Time),
     Column("last_job_id", Number),
     Column("created_at", Time, nullable=False),

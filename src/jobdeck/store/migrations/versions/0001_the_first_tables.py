@@ -601,6 +601,7 @@ def upgrade() -> None:  # noqa: PLR0915
         sa.Column("misfire", sa.Text(), server_default="once", nullable=False),
         sa.Column("overlap", sa.Text(), server_default="allow", nullable=False),
         sa.Column("next_at", sa.BigInteger(), nullable=True),
+        sa.Column("waiting_at", sa.BigInteger(), nullable=True),
         sa.Column("last_at", sa.BigInteger(), nullable=True),
         sa.Column(
             "last_job_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True

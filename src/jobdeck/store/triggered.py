@@ -1,0 +1,91 @@
+"""Jobs that nobody asks for at the moment: those of schedules, and of flows after flows.
+
+What cannot be run then becomes a failed job, so that it is seen where jobs are looked at.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, insert, select
+
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.errors import InvalidValue, NotFound, WrongState
+from jobdeck.domain.schema import check_params
+from jobdeck.domain.states import Code, Reason
+from jobdeck.store import counters, flows
+from jobdeck.store.enqueue import NewJob, enqueue
+from jobdeck.store.tables import flows as flow_rows
+from jobdeck.store.tables import jobs, unsuccessful
+from jobdeck.store.values import clean, encode
+
+
+class Draft(NamedTuple):
+    """A job to create, or why it cannot be run as things stand."""
+
+    job: NewJob
+    reason: Reason | None = None
+    message: str = ""
+
+
+def draft(conn: Connection, flow: str, params: dict[str, Any], source: str) -> Draft:
+    """What a job of that flow, which may have been removed, would be now, with `params` over
+    the flow's."""
+    f = flow_rows.c
+    row = conn.execute(select(f.id, f.queue_id, f.priority, f.params).where(f.name == flow)).one()
+    given = {**msgspec.json.decode(row.params), **params}
+    bare = NewJob(
+        flow_id=row.id,
+        queue_id=row.queue_id,
+        priority=row.priority,
+        params=encode(given),
+        source=source,
+    )
+    try:
+        target = flows.target(conn, flow)
+        check_params(given, target.manifest.params_schema)
+    except (NotFound, WrongState) as error:
+        return Draft(bare, Reason.NOT_PUBLISHED, str(error))
+    except InvalidValue as error:
+        return Draft(
+            bare,
+            Reason.INVALID_CONFIG,
+            f"The parameters do not fit flow {flow!r} any more: {error}",
+        )
+    return Draft(msgspec.structs.replace(bare, context=target.flow.context))
+
+
+def create(
+    conn: Connection, drafted: Draft, jobs_of_it: Sequence[NewJob], now: Micros
+) -> list[int]:
+    """Create these jobs of the draft's flow and give their numbers, in order; each has failed
+    already if the draft says why."""
+    if drafted.reason is None:
+        return enqueue(conn, jobs_of_it, now)
+    reason = drafted.reason
+    return [_refuse(conn, job, reason, drafted.message, now) for job in jobs_of_it]
+
+
+def _refuse(conn: Connection, job: NewJob, reason: Reason, message: str, now: Micros) -> int:
+    values = {
+        "flow_id": job.flow_id,
+        "queue_id": job.queue_id,
+        "priority": job.priority,
+        "params": job.params,
+        "schedule_id": job.schedule_id,
+        "source": job.source,
+        "created_by": job.created_by,
+    }
+    ended = {"status": int(Code.FAILED), "created_at": now, "finished_at": now}
+    told = {"reason": reason.value, "message": clean(message)}
+    key = conn.execute(insert(jobs).values(**values, **ended, **told)).inserted_primary_key
+    assert key is not None
+    job_id: int = key[0]
+    conn.execute(
+        insert(unsuccessful).values(
+            job_id=job_id, flow_id=job.flow_id, status=int(Code.FAILED), finished_at=now
+        )
+    )
+    counters.change(conn, Counter({(int(Code.FAILED), job.queue_id, job.flow_id): 1}))
+    return job_id
