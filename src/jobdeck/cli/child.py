@@ -91,12 +91,9 @@ def _web() -> Callable[[ChildConfig], None]:
 
 
 def _maintenance() -> Callable[[ChildConfig], None]:
-    from jobdeck.cli.prepare import serve_preparation
     from jobdeck.engine.maintenance import Maintenance
 
     def run(config: ChildConfig) -> None:
-        if config.answers >= 0 and not serve_preparation(config):
-            return
         maintenance = Maintenance(open_store(config.settings))
         signal.signal(signal.SIGTERM, maintenance.stop)
         signal.signal(signal.SIGINT, maintenance.stop)
@@ -131,12 +128,7 @@ def _watch() -> Callable[[ChildConfig], None]:
 
 
 def _prepare() -> Callable[[ChildConfig], None]:
-    from jobdeck.cli.prepare import serve_preparation
-
-    def run(config: ChildConfig) -> None:
-        serve_preparation(config)
-
-    return run
+    return lambda _: None
 
 
 ROLES: dict[str, Callable[[], Callable[[ChildConfig], None]]] = {
@@ -193,10 +185,14 @@ def main(role: str, parent: int) -> int:
     if not line:
         return 0
     config = msgspec.json.decode(line, type=ChildConfig)
-    if config.answers < 0:
-        _follow_by_pipe()
     logs.configure(config.settings, role)
     try:
+        if config.answers >= 0:
+            from jobdeck.cli.prepare import serve_preparation
+
+            if not serve_preparation(config):
+                return 1
+        _follow_by_pipe()
         run(config)
     except JobdeckError as error:
         log.error(f"{role} cannot go on", error=str(error))

@@ -132,6 +132,23 @@ def show(client: "Client", out: "Output", job_id: int) -> None:
 
 @jobs.command()
 @click.argument("job_id", type=int, metavar="ID")
+@connected
+def why(client: "Client", out: "Output", job_id: int) -> None:
+    """Say why a job is not running, or why it ended as it did."""
+    from jobdeck.cli.output import clean
+    from jobdeck.client import shapes
+
+    answer = client.why(job_id)
+    if out.as_json:
+        out.json(shapes.Why.of(answer))
+        return
+    out.say(clean(answer.sentence))
+    if answer.advice:
+        out.say(f"What to do: {clean(answer.advice)}")
+
+
+@jobs.command()
+@click.argument("job_id", type=int, metavar="ID")
 @click.option("--follow", "-f", is_flag=True, help="Wait for more, until the job has ended.")
 @click.option(
     "--level",

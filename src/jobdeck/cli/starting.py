@@ -51,9 +51,12 @@ class Plan:
 
         return ChildConfig(settings=self.settings, target=self.target, workers=self.workers, **more)
 
-    def prepare(self, supervisor: "Supervisor") -> tuple["LoadReport", "Answer"]:
+    def prepare(
+        self, supervisor: "Supervisor", role: str, **more: Any
+    ) -> tuple["LoadReport", "Answer"]:
         """Load the target and look at the store, both at once; if nothing is wrong with either,
-        make the store ready. The maintenance process does so before it begins its own work.
+        make the store ready. The child of that role does so before it begins its own work, which
+        saves a process; it is kept alive from then on.
 
         Raises:
             LoadFailed: the target cannot be loaded; nothing has changed.
@@ -62,15 +65,15 @@ class Plan:
         from jobdeck.cli.prepare import Preparation
 
         with Preparation() as preparation:
-            supervisor.warm_up(self.spec("maintenance", answers=preparation.answers))
-            config = self.config(answers=preparation.answers, first=self.first)
+            told = {**more, "answers": preparation.answers, "first": self.first}
+            supervisor.warm_up(self.spec(role, **told))
             preparation.started()
-            preparation.tell = functools.partial(supervisor.tell, "maintenance")
-            preparation.begin(config)
+            preparation.tell = functools.partial(supervisor.tell, role)
+            preparation.begin(self.config(**told))
             report = load(self.target)
             preparation.checked()
             answer = preparation.commit(report.pipelines)
-        supervisor.keep(self.spec("maintenance"))
+        supervisor.keep(self.spec(role, **more))
         return report, answer
 
 

@@ -1,19 +1,18 @@
 """`jobdeck up`: web server, maintenance and worker pool together, from one command."""
 
 import os
-import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich_click as click
 
 from jobdeck.cli.options import base_path, host, pool_size, port, store
 from jobdeck.cli.starting import Plan, new_token, say_when_ready
 
-if TYPE_CHECKING:
-    from jobdeck.engine.supervisor import ChildSpec
-
 NOTHING = "no pipelines; name a file or module that defines some: jobdeck up FILE"
+PAGE_FIRST_S = 0.4
+"""The other processes start a moment later, so that they take no time from the first page."""
+
 DEMO: dict[str, Any] = {"first": "demo", "least": 3}
 """The job that starts all examples, and workers enough that a long one holds up no other."""
 
@@ -58,18 +57,17 @@ def start(plan: Plan, *, reload: bool = False) -> int:
     settings, target, token = plan.settings, plan.target, new_token()
     listener = listening.listen(settings)
     with listener, Supervisor() as supervisor:
-        # It waits for its configuration, and imports meanwhile what takes longest.
-        web = _web(plan, listener, token)
-        supervisor.warm_up(web)
-        report, answer = plan.prepare(supervisor)
-        supervisor.keep(web)
+        report, answer = plan.prepare(
+            supervisor, "web", listener=listener.fileno(), start_token=token
+        )
         address = listening.address(settings, listener)
         # For jobs, which may want to link to their own page.
         os.environ["JOBDECK_ADDRESS"] = address
         if target:
-            supervisor.keep(plan.spec("pool"))
+            supervisor.keep(plan.spec("pool"), after_s=PAGE_FIRST_S)
         if reload:
-            supervisor.keep(plan.spec("watch", files=report.files))
+            supervisor.keep(plan.spec("watch", files=report.files), after_s=PAGE_FIRST_S)
+        supervisor.keep(plan.spec("maintenance"), after_s=2 * PAGE_FIRST_S)
 
         def show() -> None:
             banner.show(
@@ -81,10 +79,6 @@ def start(plan: Plan, *, reload: bool = False) -> int:
 
         say_when_ready(address, show)
         return supervisor.run()
-
-
-def _web(plan: Plan, listener: socket.socket, token: str) -> "ChildSpec":
-    return plan.spec("web", listener=listener.fileno(), start_token=token)
 
 
 def demo_target() -> str:

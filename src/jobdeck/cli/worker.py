@@ -33,7 +33,7 @@ def worker(target: str, **flags: Any) -> int:
         )
     plan = Plan(chosen, target)
     with Supervisor() as supervisor:
-        report, answer = plan.prepare(supervisor)
+        report, answer = plan.prepare(supervisor, "maintenance")
         supervisor.keep(plan.spec("pool"))
         banner.show(
             store=answer.store,

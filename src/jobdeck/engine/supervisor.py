@@ -139,11 +139,14 @@ class Supervisor:
         """Write a line to the standard input of the process of that name."""
         self._children[name].tell(line)
 
-    def keep(self, spec: ChildSpec) -> None:
-        """Keep a process alive: start it, unless it was warmed up, and tell it its configuration
-        unless it was told something already."""
+    def keep(self, spec: ChildSpec, *, after_s: float = 0.0) -> None:
+        """Keep a process alive: start it after so many seconds, unless it was warmed up, and
+        tell it its configuration unless it was told something already."""
         child = self._children.setdefault(spec.name, _Child(spec))
         child.spec = spec
+        if child.process is None and after_s:
+            child.start_at = time.monotonic() + after_s
+            return
         if child.process is None:
             child.start()
         if not child.told:
