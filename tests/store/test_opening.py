@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from jobdeck.domain.errors import (
     StoreUnreachable,
     StoreVersion,
 )
-from jobdeck.store import queues, schema
+from jobdeck.store import database, queues, schema
 from jobdeck.store.database import Store, parse_url, sqlite_module
 from tests.store import processes
 from tests.stores import Cluster
@@ -170,7 +171,7 @@ NOBODY = 65534
 _WRITE = """
 import os, sys
 from jobdeck.domain.errors import JobdeckError
-from jobdeck.store import queues, schema
+from jobdeck.store import database, queues, schema
 from jobdeck.store.database import Store
 schema.ensure(Store(sys.argv[2]))  # all that is imported late
 if os.geteuid() == 0:
@@ -323,19 +324,48 @@ def test_a_password_is_not_told() -> None:
     assert "secret" not in str(error.value)
 
 
-def test_a_postgres_that_comes_back_is_used_again(cluster: Cluster) -> None:
+@pytest.fixture
+def cut(cluster: Cluster) -> Iterator[tuple[Store, Callable[[], None]]]:
+    """A store on PostgreSQL, and what makes the server close all its connections."""
     address = cluster.create()
-    store = Store(address)
-    with store.read() as conn:
-        assert queues.ids(conn) == {}
-        mine = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar()
-    other = Store(address)
-    with other.read() as conn:
-        conn.exec_driver_sql("SELECT pg_terminate_backend(%s)", (mine,))
-    with pytest.raises(StoreUnreachable), store.read() as conn:
-        queues.ids(conn)
-    with store.read() as conn:
-        assert queues.ids(conn) == {}
-    for used in (store, other):
-        used.close()
+    store, other = Store(address), Store(address)
+
+    def cut_all() -> None:
+        with other.read() as conn:
+            conn.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    yield store, cut_all
+    store.close()
+    other.close()
     cluster.drop(address)
+
+
+def use(store: Store) -> None:
+    with store.write() as conn:
+        queues.ensure(conn, "mail")
+    with store.read() as conn:
+        assert list(queues.ids(conn)) == ["mail"]
+
+
+def test_a_postgres_that_comes_back_is_used_again(cut: tuple[Store, Callable[[], None]]) -> None:
+    store, cut_all = cut
+    use(store)
+    cut_all()
+    with pytest.raises(StoreUnreachable, match="cannot be reached"):
+        use(store)
+    with contextlib.suppress(StoreUnreachable):
+        use(store)
+    use(store)
+
+
+def test_connections_that_rested_are_tried_before_they_are_used(
+    cut: tuple[Store, Callable[[], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, cut_all = cut
+    use(store)
+    cut_all()
+    monkeypatch.setattr(database, "REST_S", 0.0)
+    use(store)

@@ -26,6 +26,11 @@ UPSERT_POSTGRES = (
 )
 
 
+def shard() -> int:
+    """The part of the numbers that this process changes on PostgreSQL."""
+    return os.getpid() % SHARDS
+
+
 def change(conn: Connection, deltas: "Counter[Key]") -> None:
     """Add to the numbers what really changed, in the transaction that changed it.
 
@@ -38,7 +43,7 @@ def change(conn: Connection, deltas: "Counter[Key]") -> None:
         conn.exec_driver_sql(UPSERT_SQLITE, rows if len(rows) > 1 else rows[0])
         return
     statuses, queues, flow_ids, numbers = map(list, zip(*rows, strict=True))
-    shards = [os.getpid() % SHARDS] * len(rows)
+    shards = [shard()] * len(rows)
     conn.exec_driver_sql(UPSERT_POSTGRES, (statuses, queues, flow_ids, shards, numbers))
 
 

@@ -31,7 +31,9 @@ LOCK_RETRY_S = 0.0003
 WAL_PAGES = 10_000
 # A connection to PostgreSQL that rested for longer is tried before it is used.
 REST_S = 5.0
-# Connections kept open for writing to SQLite.
+# What a transaction that has itself told the pools on PostgreSQL leaves on its connection.
+TOLD = "told"
+# Connections kept for writing.
 KEPT = 4
 
 
@@ -94,7 +96,7 @@ class Store:
         self.url = parse_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self.lock_wait_s = lock_wait_s
-        self._kept: deque[Connection] = deque()
+        self._kept: deque[tuple[Connection, float]] = deque()
         self._durable = durable
         if self.sqlite:
             self.path: Path | None = Path(self.url.database or "").absolute()
@@ -227,7 +229,7 @@ class Store:
         try:
             with self._writing() as connection:
                 yield connection
-                if wake and not self.sqlite:
+                if wake and not self.sqlite and not connection.info.pop(TOLD, False):
                     connection.exec_driver_sql(
                         "SELECT pg_notify('jobdeck_wake', '') FROM pools WHERE asleep LIMIT 1"
                     )
@@ -238,24 +240,28 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        if not self.sqlite:
-            with self.writer.begin() as connection:
-                yield connection
-            return
         # A few are kept: taking one from the pool takes longer than a small transaction.
-        try:
-            connection = self._kept.pop()
-        except IndexError:
-            connection = self.writer.connect()
+        connection = self._take_kept() or self.writer.connect()
         try:
             with connection.begin():
                 yield connection
         except BaseException:
             connection.close()
             raise
-        self._kept.append(connection)
+        self._kept.append((connection, time.monotonic()))
         if len(self._kept) > KEPT:
-            self._kept.popleft().close()
+            self._kept.popleft()[0].close()
+
+    def _take_kept(self) -> Connection | None:
+        try:
+            connection, used = self._kept.pop()
+        except IndexError:
+            return None
+        if self.sqlite or time.monotonic() - used < REST_S or _lives(connection.connection):
+            return connection
+        connection.invalidate()
+        connection.close()
+        return None
 
     def listener(self) -> Listener:
         """What a sleeping pool waits on; see `wake`."""
@@ -266,7 +272,7 @@ class Store:
     def close(self) -> None:
         """Let go of all connections."""
         while self._kept:
-            self._kept.pop().close()
+            self._kept.pop()[0].close()
         self.reader.dispose()
         self.writer.dispose()
 
@@ -292,13 +298,18 @@ def _ping_after_rest(dbapi: Any, record: Any, _proxy: Any) -> None:
     """Ask a connection that has not been used for a while whether it still lives; asking each
     time would cost every enqueue a round trip."""
     used = record.info.get("used")
-    if used is None or time.monotonic() - used < REST_S:
-        return
+    if used is not None and time.monotonic() - used > REST_S and not _lives(dbapi):
+        raise DisconnectionError("the database has closed the connection")
+
+
+def _lives(dbapi: Any) -> bool:
+    """Whether PostgreSQL still holds the connection."""
     try:
-        dbapi.execute("SELECT 1")
+        dbapi.cursor().execute("SELECT 1")
         dbapi.rollback()
-    except Exception as error:
-        raise DisconnectionError("the database has closed the connection") from error
+    except Exception:  # whatever it is: another one is made
+        return False
+    return True
 
 
 if sys.platform == "win32":  # pragma: no cover

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code
 from jobdeck.store import counters
+from jobdeck.store.database import TOLD
 
 
 class NewJob(Struct, frozen=True, kw_only=True):
@@ -46,28 +47,44 @@ _DELAYED_RANGE = (
     "FROM jobs WHERE id BETWEEN ? AND ? AND run_at > ?"
 )
 
-# Numbers are drawn in the order of the arrays, so the n-th smallest is that of the n-th job.
+# One statement, so one round trip. Numbers are drawn in the order of the arrays, so the n-th
+# smallest is that of the n-th job. A pool that sleeps hears of it when the transaction commits.
 _POSTGRES = f"""
 WITH new AS (
-    INSERT INTO jobs (flow_id, queue_id, priority, params, {", ".join(_OPTIONAL)},
-        status, created_at)
-    SELECT e.*, {int(Code.OPEN)}, %(now)s
-    FROM unnest(%(flow_id)s::int[], %(queue_id)s::int[], %(priority)s::int[],
-        %(params)s::text[], %(run_at)s::bigint[], %(context)s::text[], %(parent_id)s::bigint[],
-        %(retry_of)s::bigint[], %(schedule_id)s::int[], %(source)s::text[],
-        %(created_by)s::text[]) AS e
+    INSERT INTO jobs ({{columns}}, status, created_at)
+    SELECT {{values}}, {int(Code.OPEN)}, %(now)s::bigint FROM {{rows}}
     RETURNING id, queue_id, flow_id, priority, run_at
 ), waiting AS (
     INSERT INTO ready ({_OPEN})
     SELECT id, queue_id, flow_id, -priority, 1, 0, 0 FROM new
-    WHERE run_at IS NULL OR run_at <= %(now)s
+    WHERE run_at IS NULL OR run_at <= %(now)s::bigint
 ), later AS (
     INSERT INTO delayed ({_OPEN}, status, run_at)
     SELECT id, queue_id, flow_id, -priority, 1, 0, 0, {int(Code.SCHEDULED)}, run_at FROM new
-    WHERE run_at > %(now)s
+    WHERE run_at > %(now)s::bigint
+), counted AS (
+    INSERT INTO counters (status, queue_id, flow_id, shard, n)
+    SELECT CASE WHEN run_at > %(now)s::bigint THEN {int(Code.SCHEDULED)}
+        ELSE {int(Code.PENDING)} END, queue_id, flow_id, %(shard)s::int, count(*)
+    FROM new GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (status, queue_id, flow_id, shard) DO UPDATE SET n = counters.n + excluded.n
 )
-SELECT id FROM new ORDER BY id
+SELECT id, (SELECT pg_notify('jobdeck_wake', '') FROM pools WHERE asleep LIMIT 1) FROM new
+ORDER BY id
 """  # noqa: S608
+_TYPES = {
+    "flow_id": "int",
+    "queue_id": "int",
+    "priority": "int",
+    "params": "text",
+    "run_at": "bigint",
+    "context": "text",
+    "parent_id": "bigint",
+    "retry_of": "bigint",
+    "schedule_id": "int",
+    "source": "text",
+    "created_by": "text",
+}
 
 
 def enqueue(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
@@ -75,16 +92,8 @@ def enqueue(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
     if not new:
         return []
     if conn.dialect.name != "sqlite":
-        ids = _insert_postgres(conn, new, now)
-    elif len(new) == 1:
-        return [_insert_one(conn, new[0], now)]
-    else:
-        ids = _insert_many(conn, new, now)
-    deltas: Counter[counters.Key] = Counter()
-    for job in new:
-        deltas[_code(job, now), job.queue_id, job.flow_id] += 1
-    counters.change(conn, deltas)
-    return ids
+        return _insert_postgres(conn, new, now)
+    return [_insert_one(conn, new[0], now)] if len(new) == 1 else _insert_many(conn, new, now)
 
 
 def _code(job: NewJob, now: Micros) -> Code:
@@ -136,14 +145,40 @@ def _insert_many(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[i
     conn.exec_driver_sql(_READY_RANGE, (first, last, now))
     if "run_at" in used:
         conn.exec_driver_sql(_DELAYED_RANGE, (first, last, now))
+    deltas: Counter[counters.Key] = Counter(
+        (_code(job, now), job.queue_id, job.flow_id) for job in new
+    )
+    counters.change(conn, deltas)
     return list(range(first, last + 1))
 
 
+@cache
+def _insert_select(arrays: tuple[str, ...], scalars: tuple[str, ...]) -> str:
+    taken = [f"%({name})s::{_TYPES[name]}[]" for name in arrays]
+    rows = f"unnest({', '.join(taken)})" if arrays else "(VALUES (1))"
+    rows += f" AS job({', '.join(arrays or ('one',))})"
+    values = [*(f"job.{name}" for name in arrays), *(f"%({n})s::{_TYPES[n]}" for n in scalars)]
+    columns = ", ".join((*arrays, *scalars))
+    return _POSTGRES.format(columns=columns, values=", ".join(values), rows=rows)
+
+
 def _insert_postgres(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
-    arguments: dict[str, Any] = {
-        name: [getattr(job, name) for job in new]
-        for name in ("flow_id", "queue_id", "priority", "params")
-    }
-    for name in _OPTIONAL:
-        arguments[name] = [getattr(job, name) or None for job in new]
-    return list(conn.exec_driver_sql(_POSTGRES, {**arguments, "now": now}).scalars())
+    # What is alike in all of them is sent once.
+    arguments: dict[str, Any] = {"now": now, "shard": counters.shard()}
+    arrays, scalars = [], []
+    for name in ("flow_id", "queue_id", "priority", "params", *_used(new)):
+        values = [getattr(job, name) for job in new]
+        if values.count(values[0]) == len(values):
+            scalars.append(name)
+            arguments[name] = values[0]
+        else:
+            arrays.append(name)
+            arguments[name] = [value or None for value in values] if name in _OPTIONAL else values
+    if not arrays and len(new) > 1:
+        scalars.remove("params")
+        arrays.append("params")
+        arguments["params"] = [job.params for job in new]
+    statement = _insert_select(tuple(arrays), tuple(scalars))
+    ids = list(conn.exec_driver_sql(statement, arguments).scalars())
+    conn.info[TOLD] = True
+    return ids
