@@ -81,4 +81,6 @@ $(VENV)/.project: $(VENV)/.runtime pyproject.toml hatch_build.py package.json pa
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.project
 	@echo "Installing what the checks need ..."
 	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PY) hatch_build.py npm ci --ignore-scripts --loglevel=error || \
+		echo "There is no npm: the pages' accessibility will not be tested."
 	@touch $@

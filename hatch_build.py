@@ -118,7 +118,7 @@ def fetch(root: Path) -> None:
         for name in NPM_FILES:
             shutil.copy(root / name, folder)
         done = subprocess.run(
-            [*npm_command(), "ci", "--ignore-scripts"],
+            [*npm_command(), "ci", "--ignore-scripts", "--omit=dev"],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -143,5 +143,8 @@ def fetch(root: Path) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["npm"]:
+        # For `make dev`: what only the tests need.
+        sys.exit(subprocess.call([*npm_command(), *sys.argv[2:]]))
     # For `make setup`: which requirements an install without build isolation has to bring.
     print(*requirements(Path(__file__).parent))
