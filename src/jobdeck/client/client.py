@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from jobdeck.actions.pools import Freed
 from jobdeck.client import settings
+from jobdeck.client.conditions import filter_of, moment
 from jobdeck.client.in_store import InStore
 from jobdeck.client.over_http import OverHttp
-from jobdeck.domain import clock, filtertext
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import PAGE, JobFilter, Page
@@ -37,6 +37,7 @@ from jobdeck.domain.records import (
 )
 from jobdeck.domain.roles import Actor
 from jobdeck.domain.states import Status
+from jobdeck.domain.why import Why
 from jobdeck.sdk.transport import EnqueueItem
 
 WAIT_S = 30.0
@@ -123,7 +124,7 @@ class Client(AbstractContextManager["Client"]):
             params=dict(params or {}),
             context=context,
             priority=priority,
-            run_at=_time(run_at, "run_at"),
+            run_at=moment(run_at, "run_at"),
         )
         return self._backend.create(item, reason)
 
@@ -172,13 +173,13 @@ class Client(AbstractContextManager["Client"]):
         `client.jobs(status="failed", flow="load")`. `next` of a page is the `cursor` of the
         following one."""
         keys = [sort] if isinstance(sort, str) else list(sort)
-        return self._backend.find(wanted or _filter(conditions), keys, limit, cursor)
+        return self._backend.find(wanted or filter_of(conditions), keys, limit, cursor)
 
     def all_jobs(
         self, wanted: JobFilter | None = None, *, sort: str = "-id", **conditions: Any
     ) -> Iterator[Job]:
         """Every job that matches, page by page."""
-        found = wanted or _filter(conditions)
+        found = wanted or filter_of(conditions)
         cursor = None
         while True:
             page = self._backend.find(found, [sort], 500, cursor)
@@ -199,6 +200,10 @@ class Client(AbstractContextManager["Client"]):
         """How the job stands, with its result or error."""
         job = self._backend.job(job_id)
         return Result(job.status, job.result, job.error)
+
+    def why(self, job_id: int) -> Why:
+        """Why the job is where it is, in a sentence, with an estimate where one can be made."""
+        return self._backend.why(job_id)
 
     def steps(self, job_id: int) -> list[Step]:
         """The steps of the job, in order."""
@@ -384,31 +389,3 @@ class Client(AbstractContextManager["Client"]):
     def drain(self, pool_id: int, *, reason: str = "") -> Pool:
         """Let a pool take no more jobs, finish what it runs, and end."""
         return self._backend.drain(pool_id, reason)
-
-
-def _time(at: datetime | Micros | str | None, field: str) -> Micros | None:
-    if at is None or isinstance(at, int):
-        return at
-    return clock.from_iso(at, field) if isinstance(at, str) else clock.from_datetime(at)
-
-
-def _times(settings: dict[str, Any]) -> dict[str, Any]:
-    """With the times of a schedule as the store has them."""
-    times: dict[str, Any] = {
-        name: _time(settings[name], name) for name in ("start_at", "end_at") if name in settings
-    }
-    return {**settings, **times}
-
-
-def _filter(conditions: dict[str, Any]) -> JobFilter:
-    known = JobFilter.__struct_fields__
-    for name in conditions:
-        if name not in known:
-            raise InvalidValue(name, f"no such condition; there are: {', '.join(known)}")
-    values = dict(conditions)
-    status = values.get("status", ())
-    texts = [status] if isinstance(status, str) else status
-    values["status"] = filtertext.statuses(",".join(texts)) if texts else ()
-    for name in ("created_after", "created_before"):
-        values[name] = _time(values.get(name), name)
-    return JobFilter(**values)

@@ -1,5 +1,8 @@
 """Where `enqueue()` goes when nobody has said: the server or store of the environment."""
 
+import atexit
+from typing import Protocol
+
 from jobdeck.client import settings
 from jobdeck.sdk.transport import Transport
 
@@ -12,10 +15,20 @@ def default_transport() -> Transport:
         StoreUnreachable: there is no such store, and none was named to be created.
         InvalidValue: a setting does not fit.
     """
-    return transport_for(settings.read())
+    found = transport_for(settings.read())
+    atexit.register(found.close)
+    return found
 
 
-def transport_for(found: settings.Settings) -> Transport:
+class ClosableTransport(Transport, Protocol):
+    """A transport that holds connections."""
+
+    def close(self) -> None:
+        """Let go of them."""
+        ...
+
+
+def transport_for(found: settings.Settings) -> ClosableTransport:
     """The transport that the settings ask for.
 
     Raises:

@@ -137,6 +137,10 @@ class HttpTransport:
             ).ids
         return ids
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._connection.close()
+
 
 class _Created(msgspec.Struct):
     ids: list[int]

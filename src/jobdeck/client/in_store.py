@@ -38,12 +38,14 @@ from jobdeck.domain.records import (
 )
 from jobdeck.domain.roles import Actor
 from jobdeck.domain.states import Status
+from jobdeck.domain.why import Why, why
 from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import (
     attempts,
     calls,
     counters,
     events,
+    facts,
     files,
     flows,
     jobs,
@@ -107,6 +109,10 @@ class InStore:
                     return jobs.get(conn, job_id)
             time.sleep(min(pause, left))
             pause = min(pause * 1.2, 0.2)
+
+    def why(self, job_id: int) -> Why:
+        with self.store.read() as conn:
+            return why(facts.gather(conn, job_id, clock.now()))
 
     def steps(self, job_id: int) -> list[Step]:
         with self.store.read() as conn:

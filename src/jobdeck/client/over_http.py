@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from jobdeck.actions.pools import Freed
-from jobdeck.client import requests, shapes
+from jobdeck.client import answers, requests, shapes
 from jobdeck.client.http_transport import TIMEOUT_S, Connection, HttpTransport
 from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
@@ -34,6 +34,7 @@ from jobdeck.domain.records import (
 )
 from jobdeck.domain.retry import RetryPolicy
 from jobdeck.domain.states import Status
+from jobdeck.domain.why import Why
 from jobdeck.sdk.transport import EnqueueItem
 
 
@@ -133,6 +134,10 @@ class OverHttp:
         )
         job: Job = found.record()
         return job
+
+    def why(self, job_id: int) -> Why:
+        found: Why = self._one("GET", f"/jobs/{job_id}/why", answers.Why)
+        return found
 
     def steps(self, job_id: int) -> list[Step]:
         return self._all("GET", f"/jobs/{job_id}/steps", shapes.Step)

@@ -39,7 +39,7 @@ class Shape(Struct):
     def of(cls, record: Any, **more: Any) -> Self:
         """The shape of that record, with fields of its own that the record lacks."""
         values = {name: read(getattr(record, name)) for name, read, _ in _plan(cls)}
-        return cls(**values, **more)
+        return cls(**{**values, **more})
 
     def record(self) -> Any:
         """The record of this shape."""
@@ -377,6 +377,7 @@ class Pool(Shape):
     concurrency: int
     state: str
     queues: list[str]
+    loaded: dict[str, str]
     busy: int
     rss_kb: int | None
 
@@ -394,7 +395,6 @@ class Worker(Shape):
     job_name: str
     job_started_at: datetime | None
     checked_in_at: datetime | None
-    loaded: dict[str, str]
     progress: Progress | None
 
 

@@ -29,3 +29,7 @@ class StoreTransport:
             StoreError: the store cannot be used.
         """
         return create_many(self._store, items, self._origin, self._recipes, manifest=manifest)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
