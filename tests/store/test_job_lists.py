@@ -122,6 +122,27 @@ def test_jobs_are_told_as_they_stand(filled: Filled) -> None:
         jobs.get(conn, 10**30)
 
 
+def test_open_jobs_stand_in_one_place(filled: Filled) -> None:
+    places = {
+        Status.PENDING: {"ready", "running"},
+        Status.RUNNING: {"running"},
+        Status.SCHEDULED: {"delayed"},
+        Status.RETRYING: {"delayed"},
+    }
+    with filled.store.read() as conn:
+        for known in filled.world.known.values():
+            lane = jobs.lane_of(conn, known.id)
+            assert ({lane.place} if lane else set()) <= places.get(known.status, set())
+            assert (lane is None) == (known.status not in places)
+            assert lane is None or lane.rank == -known.priority
+        assert jobs.lane_of(conn, 10**9) is None
+
+
+def test_a_store_can_be_looked_at_by_its_planner(filled: Filled) -> None:
+    schema.optimize(filled.store)
+    assert schema.status(filled.store).ready
+
+
 def test_counters_equal_the_rows(filled: Filled) -> None:
     with filled.store.read() as conn:
         totals = counters.totals(conn)
