@@ -15,7 +15,7 @@ export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup dev demo test test-unit check format bench screenshots lock system clean
+.PHONY: help setup dev demo test test-unit check format bench docs screenshots lock system clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ format: dev ## Format the code and mend what ruff can
 
 bench: dev ## Measure against the budgets
 	$(PY) -m bench $(ARGS)
+
+docs: dev ## Write the reference pages from the code, and check all pages
+	$(PY) -m scripts.reference
+	$(PY) -m pytest -n0 -q tests/unit/test_docs.py
 
 screenshots: system dev ## Take the pictures in the documentation
 	$(PY) scripts/screenshots.py
