@@ -238,6 +238,24 @@ def test_schedules_are_added_paused_run_and_removed(jobdeck: Jobdeck) -> None:
     jobdeck("schedules", "remove", every.split()[1])
 
 
+def test_schedules_take_rules(jobdeck: Jobdeck) -> None:
+    argv = ["schedules", "add", "double", "--every", "1h", "--start", "2100-01-01T10:00Z"]
+    argv += ["--end", "2100-01-01T12:30Z", "--jitter", "30s", "--misfire", "all"]
+    added = jobdeck(*argv, "--overlap", "queue", "-p", "n=3", "--vendor-type", "erp", "--json").json
+    assert (added["misfire"], added["overlap"], added["jitter_s"]) == ("all", "queue", 30.0)
+    assert added["start_at"] == added["next_at"] == "2100-01-01T10:00:00Z"
+    number = str(added["id"])
+    ticks = jobdeck("schedules", "next", number, "--count", "9", "--json").json
+    assert [tick[11:16] for tick in ticks] == ["10:00", "11:00", "12:00"]
+    argv = ["schedules", "edit", number, "--every", "2h", "--end", "none", "--jitter", "none"]
+    edited = jobdeck(*argv, "-p", "label=x", "--json").json
+    assert (edited["end_at"], edited["jitter_s"], edited["interval_s"]) == (None, 0.0, 7200.0)
+    assert (edited["params"], edited["misfire"]) == ({"n": 3, "label": "x"}, "all")
+    assert len(jobdeck("schedules", "next", number).out.splitlines()) == 5
+    assert "erp" in jobdeck("schedules", "list").out
+    jobdeck("schedules", "remove", number)
+
+
 def test_flows_are_added_edited_and_removed(jobdeck: Jobdeck) -> None:
     argv = ["flows", "add", "triple", "--pipeline", "double", "--queue", "aside", "-p", "n=3"]
     added = jobdeck(*argv, "--retries", "2", "--timeout", "5m", "--json").json
@@ -300,6 +318,12 @@ def test_workers_are_listed_and_freed(jobdeck: Jobdeck) -> None:
         (["schedules", "add", "double", "--every", "1h", "--timezone", "Mars"], 2, "Mars"),
         (["schedules", "add", "nothing", "--every", "1h"], 1, "nothing"),
         (["schedules", "add", "double"], 2, "--cron"),
+        (["schedules", "add", "double", "--every", "1h", "--misfire", "twice"], 2, "misfire"),
+        (["schedules", "add", "double", "--every", "1h", "--overlap", "no"], 2, "overlap"),
+        (["schedules", "add", "double", "--every", "1h", "--end", "2001-01-01"], 2, "end_at"),
+        (["schedules", "add", "double", "--every", "1h", "--start", "soon"], 2, "start"),
+        (["schedules", "add", "double", "--every", "100ms"], 2, "interval_s"),
+        (["schedules", "next", "999999"], 1, "999999"),
         (["schedules", "pause", "999999"], 1, "999999"),
         (["schedules", "pause", "x"], 2, "x"),
         (["schedules", "run", "999999"], 1, "999999"),

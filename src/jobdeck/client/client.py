@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from jobdeck.actions.pools import Freed
 from jobdeck.client import settings
-from jobdeck.client.conditions import filter_of, moment
+from jobdeck.client.conditions import filter_of, moment, schedule_times
 from jobdeck.client.in_store import InStore
 from jobdeck.client.over_http import OverHttp
 from jobdeck.domain.clock import Micros
@@ -348,11 +348,11 @@ class Client(AbstractContextManager["Client"]):
     def add_schedule(self, flow: str, *, reason: str = "", **settings: Any) -> Schedule:
         """Let a flow run by itself; `settings` are cron or interval_s, timezone, start_at, end_at,
         jitter_s, misfire, overlap, params, vendor_type and vendor_id."""
-        return self._backend.add_schedule(flow, _times(settings), reason)
+        return self._backend.add_schedule(flow, schedule_times(settings), reason)
 
     def edit_schedule(self, schedule_id: int, *, reason: str = "", **changes: Any) -> Schedule:
         """Change some of a schedule's settings."""
-        return self._backend.edit_schedule(schedule_id, _times(changes), reason)
+        return self._backend.edit_schedule(schedule_id, schedule_times(changes), reason)
 
     def remove_schedule(self, schedule_id: int, *, reason: str = "") -> None:
         """Take a schedule away; the jobs that it created remain."""

@@ -20,8 +20,12 @@ def moment(at: datetime | Micros | str | None, field: str) -> Micros | None:
     return clock.from_iso(at, field) if isinstance(at, str) else clock.from_datetime(at)
 
 
-def _times(settings: dict[str, Any]) -> dict[str, Any]:
-    """With the times of a schedule as the store has them."""
+def schedule_times(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a schedule, with its times as the store has them.
+
+    Raises:
+        InvalidValue: one is no time; names it.
+    """
     times: dict[str, Any] = {
         name: moment(settings[name], name) for name in ("start_at", "end_at") if name in settings
     }

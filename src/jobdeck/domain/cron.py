@@ -10,6 +10,9 @@ from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.errors import InvalidValue
 
+_CHANGE = 3 * 3600 * SECOND
+"""Longer than clocks are ever set forward or back."""
+
 
 def zone(name: str) -> ZoneInfo:
     """The time zone of that IANA name.
@@ -55,7 +58,12 @@ def ticks_back(expression: str, timezone: str, upto: Micros) -> Iterator[Micros]
     Raises:
         InvalidValue: the expression cannot be read.
     """
-    for tick in _simulated(expression, timezone, upto + SECOND, reverse=True):
+    place = zone(timezone)
+    lately = clock.to_datetime(upto - _CHANGE).astimezone(place).utcoffset()
+    # Where clocks have just gone back, the simulation would count back from the earlier hour.
+    changed = lately != clock.to_datetime(upto).astimezone(place).utcoffset()
+    start = upto + (_CHANGE if changed else SECOND)
+    for tick in _simulated(expression, timezone, start, reverse=True):
         if tick <= upto:
             yield tick
 

@@ -52,8 +52,23 @@ def test_schedules(api: Caller) -> None:
     assert len(ticks["ticks"]) == 3
     assert "05:00" in ticks["words"]
     assert api.problem("POST", "/schedules", 422, json={"flow": "weather"})["field"] == "cron"
-    bad = {**body, "cron": "every day"}
-    assert api.problem("POST", "/schedules", 422, json=bad)["field"] == "cron"
+    wrong = {
+        "cron": "every day",
+        "timezone": "Mars",
+        "misfire": "twice",
+        "overlap": "no",
+        "end_at": "2001-01-01",
+        "start_at": "soon",
+    }
+    for field, value in wrong.items():
+        assert api.problem("POST", "/schedules", 422, json={**body, field: value})["field"] == field
+        assert api.problem("PATCH", path, 422, json={field: value})["field"] == field
+    rule = {"start_at": "2100-01-01T10:00:00Z", "jitter_s": 30, "misfire": "all", "vendor_id": "7"}
+    changed = api.call("PATCH", path, json={**rule, "overlap": "queue", "interval_s": 60}).json()
+    assert {name: changed[name] for name in rule} == rule
+    coming = api.get(f"{path}/next", params={"count": 2})
+    assert coming["ticks"] == ["2100-01-01T10:00:00Z", "2100-01-01T10:01:00Z"]
+    assert "10:00:00" <= coming["starts"][0][11:] < "10:00:30"
     assert api.call("DELETE", path).status_code == 204
     api.problem("GET", path, 404)
     api.problem("POST", "/schedules/some/pause", 404)
