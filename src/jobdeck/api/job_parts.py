@@ -9,14 +9,15 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import File, Stream
 
 from jobdeck.api.kinds import After, Items
-from jobdeck.client import shapes
+from jobdeck.client import answers, shapes
 from jobdeck.client.in_store import kept_file
 from jobdeck.domain import clock
 from jobdeck.domain.errors import InvalidValue, NotFound
 from jobdeck.domain.records import LogLine
+from jobdeck.domain.why import why
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck, Deck
-from jobdeck.store import attempts, calls, events, files, jobs, logs, pipelines, steps
+from jobdeck.store import attempts, calls, events, facts, files, jobs, logs, pipelines, steps
 
 FORMATS = ("json", "text")
 _Level = Annotated[
@@ -39,6 +40,13 @@ class JobPartsApi(Controller):
 
     path = "/jobs/{job_id:int}"
     tags = ("jobs",)
+
+    @get("/why", opt=VIEWER, sync_to_thread=True)
+    def why(self, deck: AtDeck, job_id: FromPath[int]) -> answers.Why:
+        """Why it is where it is, in a sentence: what it waits for and about how long, who stopped
+        it, what it failed of."""
+        with deck.store.read() as conn:
+            return answers.Why.of(why(facts.gather(conn, job_id, clock.now())))
 
     @get("/steps", opt=VIEWER, sync_to_thread=True)
     def steps(self, deck: AtDeck, job_id: FromPath[int]) -> Items[shapes.Step]:

@@ -18,7 +18,7 @@ import jobdeck
 from jobdeck.actions import pools
 from jobdeck.api import jobs, pipelines, queues, root, schedules, session
 from jobdeck.api.kinds import Items
-from jobdeck.client import requests, shapes
+from jobdeck.client import answers, requests, shapes
 from jobdeck.client.problems import MEDIA_TYPE, Problem
 
 Schema = dict[str, Any]
@@ -40,7 +40,7 @@ _MEANINGS = {
     429: "Too many attempts",
     503: "The store cannot be reached",
 }
-_MODULES = (shapes, requests, pools, pipelines, queues, schedules, session, jobs, root)
+_MODULES = (shapes, answers, requests, pools, pipelines, queues, schedules, session, jobs, root)
 _TEXT = {"type": "string"}
 _CONTENT: dict[str, dict[str, Schema]] = {
     "/api/v1/jobs/{job_id}/logs": {

@@ -136,11 +136,11 @@ def show(client: "Client", out: "Output", job_id: int) -> None:
 def why(client: "Client", out: "Output", job_id: int) -> None:
     """Say why a job is not running, or why it ended as it did."""
     from jobdeck.cli.output import clean
-    from jobdeck.client import shapes
+    from jobdeck.client import answers
 
     answer = client.why(job_id)
     if out.as_json:
-        out.json(shapes.Why.of(answer))
+        out.json(answers.Why.of(answer))
         return
     out.say(clean(answer.sentence))
     if answer.advice:

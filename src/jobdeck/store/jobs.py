@@ -23,7 +23,6 @@ from jobdeck.store.tables import (
 )
 from jobdeck.store.values import AnyRow, decode, decode_error, is_number
 
-AHEAD_MAX = 10_000
 _CHUNK = 500
 
 STATUS = case(
@@ -163,21 +162,6 @@ def lane_of(conn: Connection, job_id: int) -> Lane | None:
         if row is not None:
             return Lane(table.name, *row)
     return None
-
-
-def ahead(conn: Connection, job_id: int, lane: Lane) -> int:
-    """How many jobs of its lane go before a ready job; counts up to `AHEAD_MAX`."""
-    before = (
-        select(ready.c.job_id)
-        .where(
-            ready.c.queue_id == lane.queue_id,
-            ready.c.flow_id == lane.flow_id,
-            (ready.c.rank < lane.rank) | ((ready.c.rank == lane.rank) & (ready.c.job_id < job_id)),
-        )
-        .limit(AHEAD_MAX)
-        .subquery()
-    )
-    return conn.execute(select(func.count()).select_from(before)).scalar_one()
 
 
 def _record(row: AnyRow) -> Job:
