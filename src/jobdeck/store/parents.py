@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code
@@ -15,7 +14,7 @@ from jobdeck.store import counters
 from jobdeck.store.claims import READY, requeue
 from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.store.tables import children, parents, running
-from jobdeck.store.values import AnyRow
+from jobdeck.store.values import AnyRow, insert_into
 
 RULES = ("all", "any", "never")
 """When a parent fails with its children."""
@@ -57,8 +56,9 @@ def add_children(
             for (index, _), job_id in zip(missing, ids, strict=True)
         ],
     )
-    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    added = dialect.insert(parents).values(job_id=parent_id, total=len(ids), fails_when=fails_when)
+    added = insert_into(conn, parents).values(
+        job_id=parent_id, total=len(ids), fails_when=fails_when
+    )
     conn.execute(
         added.on_conflict_do_update(
             index_elements=["job_id"],

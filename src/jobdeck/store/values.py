@@ -1,12 +1,16 @@
 """Values as the store keeps them: JSON is text, and no text holds what PostgreSQL cannot."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import Connection, Row, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 from jobdeck.domain.records import JobError
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 _encoder = msgspec.json.Encoder()
 _error = msgspec.json.Decoder(JobError)
@@ -48,6 +52,11 @@ def is_number(number: int) -> bool:
 
 def insert_into(conn: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that knows ON CONFLICT, the same on both databases."""
+    # Only the dialect in use: each takes its time and memory.
     if conn.dialect.name == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
         return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
     return postgresql.insert(table)
