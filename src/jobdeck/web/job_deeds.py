@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from jobdeck.actions import jobs as job_actions
 from jobdeck.domain.errors import JobdeckError, WrongState
@@ -75,7 +76,9 @@ def _no_retry(job: Job) -> str:
 
 
 @get(PATHS, opt=OPERATOR)
-async def ask(request: AnyRequest, deck: AtDeck, pages: AtPages, job_id: int) -> Response[str]:
+async def ask(
+    request: AnyRequest, deck: AtDeck, pages: AtPages, job_id: FromPath[int]
+) -> Response[str]:
     """The form of a deed."""
     form = await deck.run(lambda: _form(deck, _named(request), job_id, {}))
     return deeds.show(pages, request, form)
@@ -83,7 +86,7 @@ async def ask(request: AnyRequest, deck: AtDeck, pages: AtPages, job_id: int) ->
 
 @post(PATHS, opt=OPERATOR, status_code=200)
 async def do(
-    request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, job_id: int
+    request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, job_id: FromPath[int]
 ) -> Response[Any]:
     """Do it, or show the form again with what is wrong."""
     name = _named(request)

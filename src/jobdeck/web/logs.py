@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import Response, get
 from litestar.enums import MediaType
+from litestar.params import FromPath
 from litestar.response import Stream
 from msgspec import Struct, structs
 from sqlalchemy import Connection
@@ -156,7 +157,9 @@ def fields(values: Any) -> str:
 
 
 @get("/jobs/{job_id:int}/log", opt=VIEWER, sync_to_thread=True)
-def lines(request: AnyRequest, deck: AtDeck, pages: AtPages, job_id: int) -> Response[str]:
+def lines(
+    request: AnyRequest, deck: AtDeck, pages: AtPages, job_id: FromPath[int]
+) -> Response[str]:
     """The lines before the one that `before` names."""
     query = read(request)
     end = number(str(request.query_params.get("before", "")), "before") or 0
@@ -166,7 +169,7 @@ def lines(request: AnyRequest, deck: AtDeck, pages: AtPages, job_id: int) -> Res
 
 
 @get("/jobs/{job_id:int}/log.txt", opt=VIEWER, sync_to_thread=True)
-def text(request: AnyRequest, deck: AtDeck, job_id: int) -> Stream:
+def text(request: AnyRequest, deck: AtDeck, job_id: FromPath[int]) -> Stream:
     """All of it as text."""
     query = read(request)
     with deck.store.read() as conn:

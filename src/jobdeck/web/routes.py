@@ -2,6 +2,7 @@
 
 from litestar import Response, Router, get
 from litestar.di import Provide
+from litestar.params import FromPath
 from litestar.response import File
 
 from jobdeck.domain.errors import NotFound
@@ -44,7 +45,7 @@ def web_router(deck: Deck) -> Router:
 
 
 @get("/static/{name:path}", opt=PUBLIC, sync_to_thread=True)
-def static(name: str) -> File:
+def static(name: FromPath[str]) -> File:
     """A file that pages load; its address changes with its content."""
     path, kind = assets.find(str(name).lstrip("/"))
     headers = {"Cache-Control": f"public, max-age={YEAR_S}, immutable"}
@@ -52,6 +53,6 @@ def static(name: str) -> File:
 
 
 @get("/{rest:path}", opt=VIEWER, sync_to_thread=False)
-def nothing(rest: str) -> Response[str]:
+def nothing(rest: FromPath[str]) -> Response[str]:
     """Every other address."""
     raise NotFound("page", rest)
