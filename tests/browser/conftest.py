@@ -1,11 +1,8 @@
-"""A browser, a server process over a store of its own, and pages that may not complain."""
+"""A browser and pages that may not complain, over servers with stores of their own."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import (
@@ -17,65 +14,16 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from jobdeck.store import schema
-from jobdeck.store.database import Store
-from tests.browser.world import World
-from tests.integration.launched import Launched, environment, free_port
+from tests.browser.site import PHONE, TOKEN, WIDE, Site, chromium_args
 
-TOKEN = "open-sesame"
-WIDE = (1440, 900)
-PHONE = (390, 844)
-_ARGS = (
-    *("--disable-gpu", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
-
-
-class Site:
-    """A server over one store, at one port; it can be ended and started again."""
-
-    def __init__(self, folder: Path, base_path: str = "") -> None:
-        self.folder = folder
-        self.base_path = base_path
-        self.port = free_port()
-        self.store = Store(f"sqlite:///{folder}/jobs.db")
-        schema.ensure(self.store)
-        self.world = World(self.store)
-        self.launched: Launched | None = None
-
-    @property
-    def address(self) -> str:
-        """Where its pages begin."""
-        return f"http://127.0.0.1:{self.port}{self.base_path}"
-
-    def start(self) -> None:
-        """Serve, and wait until it answers."""
-        argv = [sys.executable, "-m", "jobdeck.cli", "web", "--port", str(self.port)]
-        argv += ["--store", f"sqlite:///{self.folder}/jobs.db"]
-        if self.base_path:
-            argv += ["--base-path", self.base_path]
-        env = environment(JOBDECK_TOKEN=TOKEN)
-        self.launched = Launched(argv, cwd=self.folder, env=env)
-        self.launched.link()
-
-    def end(self) -> None:
-        """Serve no longer."""
-        if self.launched is not None:
-            self.launched.__exit__(None, None, None)
-            self.launched = None
-
-    def close(self) -> None:
-        """End it and let go of the store."""
-        self.end()
-        self.store.close()
+__all__ = ["PHONE", "TOKEN", "WIDE", "Site"]
 
 
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Browser]:
     """One browser for all tests of this process."""
-    root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*root, *_ARGS])
+        browser = playwright.chromium.launch(executable_path=chromium, args=chromium_args())
         yield browser
         browser.close()
 

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 from litestar import Response, get
+from litestar.params import FromPath
 from litestar.response import File, Stream
 from sqlalchemy import Connection
 
@@ -30,7 +31,7 @@ CALLS = 50
 
 
 @get("/jobs/{job_id:int}", opt=VIEWER, sync_to_thread=True)
-def page(request: AnyRequest, pages: AtPages, actor: By, job_id: int) -> Response[str]:
+def page(request: AnyRequest, pages: AtPages, actor: By, job_id: FromPath[int]) -> Response[str]:
     """All about it."""
     query = log_part.read(request)
     now = clock.now()
@@ -61,7 +62,7 @@ def _no_lines(job: Job, query: LogQuery) -> str:
 
 @get("/jobs/{job_id:int}/live", opt=VIEWER)
 async def stream(
-    request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, job_id: int
+    request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, job_id: FromPath[int]
 ) -> Stream:
     """What changes about it, and what it says."""
     query = log_part.read(request)
@@ -92,6 +93,7 @@ def _frame(
                 "job/head.html",
                 job=job,
                 now=now,
+                maker=_maker(job),
                 why=status.sentence(job, now, _queue(conn, job, now)),
                 deeds=job_deeds.of_job(job, actor),
             ),
@@ -101,6 +103,12 @@ def _frame(
         position=position,
         ticks=not job.status.final,
     )
+
+
+def _maker(job: Job) -> int | None:
+    """The job whose code created this one."""
+    kind, _, number = job.created_by.partition(" ")
+    return int(number) if kind == "job" and number.isdecimal() else None
 
 
 def _queue(conn: Connection, job: Job, now: Micros) -> Queue | None:
@@ -163,7 +171,7 @@ def _side(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
 
 
 @get("/jobs/{job_id:int}/files/{name:path}", opt=VIEWER, sync_to_thread=True)
-def file(deck: AtDeck, job_id: int, name: str) -> File:
+def file(deck: AtDeck, job_id: FromPath[int], name: FromPath[str]) -> File:
     """A file that it kept, to be saved: never shown, whatever it holds."""
     with deck.store.read() as conn:
         found = files.get(conn, job_id, str(name).lstrip("/"))

@@ -24,7 +24,7 @@ from jobdeck.web.render import AnyRequest, AtPages, Pages
 
 RUNNING = 12
 FAILURES = 8
-FAILURES_READ = 100
+FAILURES_READ = 40
 RECENT_S = 86_400
 SCHEDULER = "SCHEDULER"
 """The queue whose pause stops every schedule."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -54,7 +55,7 @@ class Pages:
         self.templates.globals.update(
             url=self.url,
             asset=self.asset,
-            icon=self.icon,
+            icon=cache(self.icon),
             plural=formats.plural,
             short=formats.short,
             badge=status.badge,

@@ -18,6 +18,7 @@ ORDER = (
 )
 """How the states stand beside each other: what moves, what is wrong, what is done."""
 
+
 class Badge(NamedTuple):
     """What a state looks like: the name of its icon and of its colours, and its word."""
 
