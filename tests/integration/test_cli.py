@@ -238,6 +238,24 @@ def test_schedules_are_added_paused_run_and_removed(jobdeck: Jobdeck) -> None:
     jobdeck("schedules", "remove", every.split()[1])
 
 
+def test_flows_run_after_flows(jobdeck: Jobdeck) -> None:
+    argv = ["flows", "add", "later", "--pipeline", "double", "--after", "both:ended", "-p", "n=4"]
+    assert jobdeck(*argv, "--after", "double", "--json").json["after"] == ["both:ended", "double"]
+    assert "both:ended, double" in jobdeck("flows", "show", "later").out
+    assert "→" in jobdeck("flows", "edit", "double", "--after", "later", code=2).err
+    jobdeck("flows", "edit", "later", "--after", "double")
+    first = jobdeck("run", "double", "-p", "n=1", "--wait", "--json").json["id"]
+
+    def followed() -> list[str]:
+        found = jobdeck("jobs", "list", "--flow", "later", "--json").json["items"]
+        return [job["created_by"] for job in found if job["status"] == "completed"]
+
+    until(lambda: f"job {first}" in followed(), "the job that follows")
+    edited = jobdeck("flows", "edit", "later", "--after", "none", "--json").json
+    assert edited["after"] == []
+    jobdeck("flows", "remove", "later")
+
+
 def test_schedules_take_rules(jobdeck: Jobdeck) -> None:
     argv = ["schedules", "add", "double", "--every", "1h", "--start", "2100-01-01T10:00Z"]
     argv += ["--end", "2100-01-01T12:30Z", "--jitter", "30s", "--misfire", "all"]

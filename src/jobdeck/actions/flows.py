@@ -1,5 +1,6 @@
 """What may be asked for of flows: adding, editing, removing them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from jobdeck.actions.manifests import check_priority, check_seconds
@@ -27,10 +28,12 @@ def add(
     timeout_s: float | None = None,
     max_running: int | None = None,
     rate: str | None = None,
+    after: Sequence[str] = (),
 ) -> Flow:
     """Configure a new flow of a pipeline; what is not given is as the pipeline says. Its
     parameters may be some of those that the pipeline takes. At most `max_running` of its jobs
-    run at once (1: one after the other), and they start at the `rate`, such as 10/m.
+    run at once (1: one after the other), and they start at the `rate`, such as 10/m. It runs
+    `after` other flows: `weather` when a job of that has completed, `mail:failed`, `etl:ended`.
 
     Raises:
         InvalidValue: names the value that does not fit.
@@ -47,6 +50,7 @@ def add(
         "timeout_s": timeout_s,
         "max_running": max_running,
         "rate": rate,
+        "after": list(after),
     }
     _check(settings, pipelines.get(tx.conn, pipeline).manifest)
     flow = flows.create(tx.conn, name=name, pipeline=pipeline, now=tx.now, **settings)
@@ -57,8 +61,8 @@ def add(
 
 @action("flow.edit", Role.OPERATOR, "edit flows", wakes=True)
 def edit(tx: Tx, name: str, changes: dict[str, Any]) -> Flow:
-    """Change what is named of queue, priority, params, context, retry, timeout_s, max_running and
-    rate. Jobs that wait keep their queue, priority and parameters.
+    """Change what is named of queue, priority, params, context, retry, timeout_s, max_running,
+    rate and after. Jobs that wait keep their queue, priority and parameters.
 
     Raises:
         NotFound: no such flow.
@@ -78,7 +82,8 @@ def edit(tx: Tx, name: str, changes: dict[str, Any]) -> Flow:
 
 @action("flow.remove", Role.OPERATOR, "remove flows")
 def remove(tx: Tx, name: str) -> None:
-    """Take it away with its schedules; its jobs remain to be seen.
+    """Take it away with its schedules and its place before and after other flows; its jobs
+    remain to be seen.
 
     Raises:
         NotFound: no such flow.

@@ -46,6 +46,7 @@ class FlowsApi(Controller):
             timeout_s=data.timeout_s,
             max_running=data.max_running,
             rate=data.rate,
+            after=data.after,
         )
         headers = {"Location": deck.address(f"/api/v1/flows/{flow.name}")}
         return Response(shapes.Flow.of(flow), status_code=201, headers=headers)

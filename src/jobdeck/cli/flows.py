@@ -35,6 +35,12 @@ _SETTINGS = (
     options.running,
     click.option("--sequential", is_flag=True, help="One job after the other: --running 1."),
     options.rate,
+    click.option(
+        "--after",
+        multiple=True,
+        metavar="FLOW[:OUTCOME]|none",
+        help="Run when a job of that flow has completed, or :failed, or :ended (either).",
+    ),
     click.option("--reason", default="", metavar="TEXT", help="Why, for the audit."),
 )
 
@@ -132,6 +138,8 @@ def _given(
     if given["timeout"] is not None:
         found["timeout_s"] = clock.parse_duration(or_none(given["timeout"]), "timeout")
     found |= _limits(given)
+    if given["after"]:
+        found["after"] = [] if given["after"] == (options.NONE,) else list(given["after"])
     if given["retries"] == options.NONE:
         if given["backoff"] is not None:
             raise click.UsageError("--backoff goes with a number of --retries, not with none.")
@@ -177,6 +185,7 @@ def show_flow(out: "Output", client: "Client", flow: "Flow") -> None:
             ("Retries", f"{retry.retries}, the first after {seconds(retry.backoff_s)}"),
             ("Timeout", seconds(flow.timeout_s or manifest.timeout_s)),
             ("Limits", limits_of(flow)),
+            ("Runs after", ", ".join(flow.after)),
             ("Steps", ", ".join(step.name for step in manifest.steps)),
             ("Parameters", flow.params),
         ]

@@ -303,7 +303,8 @@ class Client(AbstractContextManager["Client"]):
 
     def add_flow(self, name: str, pipeline: str, *, reason: str = "", **settings: Any) -> Flow:
         """Configure a new flow; `settings` are queue, priority, params, context, retry (a
-        `RetryPolicy`), timeout_s, max_running and rate (such as 10/m)."""
+        `RetryPolicy`), timeout_s, max_running, rate (such as 10/m) and after (flows that it
+        runs after, such as `["weather", "mail:failed"]`)."""
         return self._backend.add_flow(name, pipeline, settings, reason)
 
     def edit_flow(self, name: str, *, reason: str = "", **changes: Any) -> Flow:

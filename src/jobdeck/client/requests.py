@@ -28,6 +28,14 @@ Rate = Annotated[
         examples=["10/s", "100/5m"],
     ),
 ]
+After = Annotated[
+    list[Annotated[str, Meta(max_length=120)]],
+    Meta(
+        max_length=100,
+        description="Flows to run after: `name` when a job of it has completed, `name:failed`, "
+        "or `name:ended` for both",
+    ),
+]
 Seconds = Annotated[float, Meta(gt=0, le=10 * 365 * 86400)]
 Jitter = Annotated[float, Meta(ge=0, le=JITTER_MAX_S)]
 MisfireRule = Annotated[str, Meta(extra_json_schema={"enum": list(Misfire)})]
@@ -111,6 +119,7 @@ class NewFlow(Body, frozen=True):
     timeout_s: Seconds | None = None
     max_running: Running | None = None
     rate: Rate | None = None
+    after: After = []
     reason: Text = ""
 
 
@@ -125,6 +134,7 @@ class FlowChanges(Body, frozen=True):
     timeout_s: Seconds | UnsetType | None = UNSET
     max_running: Running | UnsetType | None = UNSET
     rate: Rate | UnsetType | None = UNSET
+    after: After | UnsetType = UNSET
     reason: Text = ""
 
 

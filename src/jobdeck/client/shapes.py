@@ -282,7 +282,8 @@ class Pipeline(Shape):
 
 class Flow(Shape):
     """A configured instance of a pipeline; `retry` and `timeout_s` null: as the pipeline says.
-    `max_running` jobs may run at once, and start at the `rate`, such as 10/m; null: any number."""
+    `max_running` jobs may run at once, and start at the `rate`, such as 10/m; null: any number.
+    `after` are the flows that it runs after: `name`, `name:failed` or `name:ended`."""
 
     RECORD = records.Flow
 
@@ -297,6 +298,7 @@ class Flow(Shape):
     timeout_s: float | None
     max_running: int | None
     rate: str | None
+    after: list[str]
     created_at: datetime
     updated_at: datetime
 

@@ -191,7 +191,8 @@ class Pipeline(Struct, frozen=True, kw_only=True):
 
 class Flow(Struct, frozen=True, kw_only=True):
     """A configured instance of a pipeline. `retry` and `timeout_s` None: as the pipeline says.
-    `max_running` jobs may run at once, and start at the `rate`, such as 10/m; None: any number."""
+    `max_running` jobs may run at once, and start at the `rate`, such as 10/m; None: any number.
+    `after` are the flows that it runs after, see `domain.following`."""
 
     id: int
     name: str
@@ -204,6 +205,7 @@ class Flow(Struct, frozen=True, kw_only=True):
     timeout_s: float | None = None
     max_running: int | None = None
     rate: str | None = None
+    after: list[str] = []
     created_at: Micros
     updated_at: Micros
 
@@ -269,6 +271,7 @@ class Pool(Struct, frozen=True, kw_only=True):
     concurrency: int
     state: str
     queues: list[str] = []
+    loaded: dict[str, str] = {}
     busy: int = 0
     rss_kb: int | None = None
 
@@ -277,7 +280,6 @@ class Worker(Struct, frozen=True, kw_only=True):
     """A process that runs jobs; the fields about a job are None while it is idle."""
 
     id: int
-    loaded: dict[str, str] = {}
     pool: int
     pid: int
     started_at: Micros

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from jobdeck.domain import clock, ticks
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.records import Schedule
+from jobdeck.domain.states import Code
 from jobdeck.domain.ticks import Overlap
 from jobdeck.store import changes, events, queues, schedules, triggered
 from jobdeck.store.database import Store
@@ -115,4 +116,7 @@ def _create_job(conn: Connection, schedule: Schedule, run_at: Micros, now: Micro
         schedule_id=schedule.id,
         created_by=f"schedule {schedule.id}",
     )
-    return triggered.create(conn, draft, [new], now)[0]
+    (job_id,) = triggered.create(conn, draft, [new], now)
+    if draft.reason is not None:
+        triggered.follow(conn, [triggered.Ended(job_id, new.flow_id, Code.FAILED)], now)
+    return job_id

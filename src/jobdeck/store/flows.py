@@ -1,5 +1,6 @@
 """Flows: pipelines as they are configured, and all that creating jobs of one takes."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,11 +9,12 @@ from sqlalchemy import Connection, Select, insert, select, update
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import Duplicate, InvalidValue, NotFound, WrongState
+from jobdeck.domain.following import parse
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Flow
 from jobdeck.domain.retry import RetryPolicy
 from jobdeck.domain.states import FINAL
-from jobdeck.store import counters, limits, queues
+from jobdeck.store import counters, followers, limits, queues
 from jobdeck.store.names import missing
 from jobdeck.store.pipelines import decode_manifest
 from jobdeck.store.tables import fires, flows, pipelines, schedules, versions
@@ -55,7 +57,7 @@ def get(conn: Connection, name: str) -> Flow:
     row = conn.execute(_select().where(flows.c.name == name)).first()
     if row is None:
         raise _missing(conn, name)
-    return _record(row)
+    return _record(row, followers.of(conn, [row.id]))
 
 
 def by_id(conn: Connection, flow_id: int) -> Flow:
@@ -67,7 +69,7 @@ def by_id(conn: Connection, flow_id: int) -> Flow:
     if is_number(flow_id):
         row = conn.execute(_select().where(flows.c.id == flow_id)).first()
         if row is not None:
-            return _record(row)
+            return _record(row, followers.of(conn, [row.id]))
     raise NotFound("flow", flow_id)
 
 
@@ -76,7 +78,8 @@ def all(conn: Connection, pipeline: str = "") -> list[Flow]:  # noqa: A001
     query = _select().order_by(flows.c.name)
     if pipeline:
         query = query.where(pipelines.c.name == pipeline)
-    return [_record(row) for row in conn.execute(query)]
+    after = followers.of(conn)
+    return [_record(row, after) for row in conn.execute(query)]
 
 
 def create(
@@ -93,13 +96,15 @@ def create(
     timeout_s: float | None = None,
     max_running: int | None = None,
     rate: str | None = None,
+    after: Sequence[str] = (),
 ) -> Flow:
-    """Configure a new flow; queue and priority are the pipeline's unless given.
+    """Configure a new flow; queue and priority are the pipeline's unless given. It runs after
+    the flows of `after`, see `domain.following`.
 
     Raises:
         Duplicate: there is a flow of that name.
-        NotFound: there is no such pipeline.
-        InvalidValue: a limit is none.
+        NotFound: there is no such pipeline, or no such flow to run after.
+        InvalidValue: a limit is none, or the flow would run after itself.
     """
     found = conn.execute(
         select(pipelines.c.id, versions.c.manifest)
@@ -134,21 +139,25 @@ def create(
         conn.execute(update(flows).where(flows.c.id == old.id).values(values))
     else:
         conn.execute(insert(flows).values(name=name, **values))
+    if after:
+        followers.put(conn, get(conn, name).id, name, parse(after, name))
     return get(conn, name)
 
 
 _EDITABLE = frozenset(
-    {"queue", "priority", "params", "context", "retry", "timeout_s", *limits.SETTINGS}
+    {"queue", "priority", "params", "context", "retry", "timeout_s", "after", *limits.SETTINGS}
 )
 
 
 def edit(conn: Connection, name: str, changes: dict[str, Any], now: Micros) -> Flow:
     """Change what `changes` names of queue, priority, params, context, retry, timeout_s,
-    max_running and rate. Jobs that wait keep their queue and priority; limits hold for them, too.
+    max_running, rate and after. Jobs that wait keep their queue and priority; limits hold for
+    them, too.
 
     Raises:
-        NotFound: there is no such flow.
-        InvalidValue: `changes` names something else, or a limit is none.
+        NotFound: there is no such flow, or none of a name in after.
+        InvalidValue: `changes` names something else, a limit is none, or the flow would run
+            after itself.
     """
     flow = get(conn, name)
     for field in changes:
@@ -156,6 +165,8 @@ def edit(conn: Connection, name: str, changes: dict[str, Any], now: Micros) -> F
             known = ", ".join(sorted(_EDITABLE))
             raise InvalidValue(field, f"a flow has no such setting to change; there are: {known}")
     values = limits.columns(changes)
+    if "after" in values:
+        followers.put(conn, flow.id, name, parse(values.pop("after"), name))
     if "queue" in values:
         values["queue_id"] = queues.ensure(conn, values.pop("queue"))
     if "params" in values:
@@ -188,6 +199,7 @@ def delete(conn: Connection, name: str, now: Micros) -> None:
     own = select(schedules.c.id).where(schedules.c.flow_id == flow.id)
     conn.execute(fires.delete().where(fires.c.schedule_id.in_(own)))
     conn.execute(schedules.delete().where(schedules.c.flow_id == flow.id))
+    followers.forget(conn, [flow.id])
     conn.execute(update(flows).where(flows.c.id == flow.id).values(removed_at=now, updated_at=now))
 
 
@@ -221,7 +233,7 @@ def target(conn: Connection, name: str) -> Target:
             f"Publish it with: jobdeck pipelines publish {row.pipeline}"
         )
     return Target(
-        flow=_record(row),
+        flow=_record(row, {}),
         flow_id=row.id,
         queue_id=row.queue_id,
         pipeline_id=row.pipeline_id,
@@ -282,7 +294,7 @@ def _select() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _record(row: AnyRow) -> Flow:
+def _record(row: AnyRow, after: Mapping[int, list[str]]) -> Flow:
     return Flow(
         id=row.id,
         name=row.name,
@@ -295,6 +307,7 @@ def _record(row: AnyRow) -> Flow:
         timeout_s=row.timeout_s,
         max_running=row.max_running,
         rate=limits.rate_text(row),
+        after=after.get(row.id, []),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

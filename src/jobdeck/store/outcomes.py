@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code, Reason
-from jobdeck.store import counters, parents
+from jobdeck.store import counters, followers, parents, triggered
 from jobdeck.store.claims import READY, release, requeue
 from jobdeck.store.rows import insert_rows
 from jobdeck.store.tables import attempts, delayed, jobs, running, unsuccessful
@@ -83,7 +83,15 @@ def finish(conn: Connection, endings: Sequence[Ending]) -> list[Ending]:
     requeue(conn, [_next(e, e.losses + e.lost) for e in again])
     _count(conn, accepted)
     wake_parents(conn, [(e.parent_id, e.code) for e in final if e.parent_id], now)
+    _let_follow(conn, final, now)
     return [*accepted, *(e for e in parked if _park(conn, e, now))]
+
+
+def _let_follow(conn: Connection, final: Sequence[Ending], now: Micros) -> None:
+    """Children are part of their parent's run: what follows waits for that."""
+    if followers.edges(conn, {e.flow_id for e in final}):
+        ended = [triggered.Ended(e.job_id, e.flow_id, e.code) for e in final if e.parent_id is None]
+        triggered.follow(conn, ended, now)
 
 
 def _park(conn: Connection, ending: Ending, now: Micros) -> bool:

@@ -10,7 +10,7 @@ from jobdeck.domain.errors import Duplicate, NotFound, WrongState
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Pipeline
 from jobdeck.domain.states import FINAL
-from jobdeck.store import counters, queues
+from jobdeck.store import counters, followers, queues
 from jobdeck.store.names import missing
 from jobdeck.store.tables import flows, pipelines, schedules, versions
 from jobdeck.store.values import AnyRow, insert_into
@@ -141,6 +141,7 @@ def remove(conn: Connection, name: str, now: Micros) -> None:
         )
     own = select(flows.c.id).where(flows.c.pipeline_id == pipeline.id)
     conn.execute(schedules.delete().where(schedules.c.flow_id.in_(own)))
+    followers.forget(conn, conn.execute(own).scalars().all())
     conn.execute(update(flows).where(flows.c.pipeline_id == pipeline.id).values(removed_at=now))
     conn.execute(
         update(pipelines)

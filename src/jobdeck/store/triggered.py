@@ -3,8 +3,8 @@
 What cannot be run then becomes a failed job, so that it is seen where jobs are looked at.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,10 +14,11 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue, NotFound, WrongState
 from jobdeck.domain.schema import check_params
 from jobdeck.domain.states import Code, Reason
-from jobdeck.store import counters, flows
+from jobdeck.store import changes, counters, flows, followers
 from jobdeck.store.enqueue import NewJob, enqueue
+from jobdeck.store.rows import insert_rows
+from jobdeck.store.tables import events, jobs, unsuccessful
 from jobdeck.store.tables import flows as flow_rows
-from jobdeck.store.tables import jobs, unsuccessful
 from jobdeck.store.values import clean, encode
 
 
@@ -89,3 +90,59 @@ def _refuse(conn: Connection, job: NewJob, reason: Reason, message: str, now: Mi
     )
     counters.change(conn, Counter({(int(Code.FAILED), job.queue_id, job.flow_id): 1}))
     return job_id
+
+
+class Ended(NamedTuple):
+    """A job that has ended for good."""
+
+    job_id: int
+    flow_id: int
+    code: Code
+
+
+def follow(conn: Connection, ended: Sequence[Ended], now: Micros) -> None:
+    """Create a job of every flow that runs after one of these jobs, in the transaction that
+    records their end: so exactly once. What cannot be run has failed, which may be what yet
+    another flow runs after."""
+    while ended:
+        following = followers.edges(conn, {job.flow_id for job in ended})
+        if not following:
+            return
+        causes: dict[int, list[Ended]] = defaultdict(list)
+        for job in ended:
+            for flow_id, outcome in following.get(job.flow_id, ()):
+                if outcome.fits(job.code):
+                    causes[flow_id].append(job)
+        names = _names(conn, {*causes, *following})
+        failed: list[Ended] = []
+        for flow_id, those in sorted(causes.items()):
+            failed += _follow(conn, flow_id, those, names, now)
+        if causes:
+            changes.add(conn, now, [("jobs", "", "created")])
+        ended = failed
+
+
+def _names(conn: Connection, flow_ids: Collection[int]) -> dict[int, str]:
+    query = select(flow_rows.c.id, flow_rows.c.name).where(flow_rows.c.id.in_(flow_ids))
+    return {row.id: row.name for row in conn.execute(query)}
+
+
+def _follow(
+    conn: Connection, flow_id: int, causes: Sequence[Ended], names: Mapping[int, str], now: Micros
+) -> list[Ended]:
+    """Create the flow's job for each of them; gives those that have failed at once."""
+    drafted = draft(conn, names[flow_id], {}, "flow")
+    new = [
+        msgspec.structs.replace(drafted.job, created_by=f"job {cause.job_id}") for cause in causes
+    ]
+    ids = create(conn, drafted, new, now)
+    rows = []
+    for cause, job_id in zip(causes, ids, strict=True):
+        leader = names[cause.flow_id]
+        how = cause.code.status.value
+        rows.append((cause.job_id, now, "followed", f"by job {job_id} of flow {names[flow_id]}"))
+        rows.append((job_id, now, "follows", f"job {cause.job_id} of flow {leader}, which {how}"))
+    insert_rows(conn, events, ("job_id", "at", "kind", "message"), rows)
+    if drafted.reason is None:
+        return []
+    return [Ended(job_id, flow_id, Code.FAILED) for job_id in ids]

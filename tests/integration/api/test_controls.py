@@ -86,8 +86,14 @@ def test_flows(api: Caller) -> None:
         ({"name": "new"}, "name"),
         ({"retry": {"retries": -1}}, "retry.retries"),
         ({"params": {"city": 1}}, "params.city"),
+        ({"after": ["ede"]}, "after"),
+        ({"after": ["weather:lost"]}, "after"),
     ):
         assert api.problem("PATCH", "/flows/ede", 422, json=wrong)["field"] == field
+    assert api.call("PATCH", "/flows/ede", json={"after": ["weather:failed"]}).status_code == 200
+    assert api.get("/flows/ede")["after"] == ["weather:failed"]
+    circle = api.problem("PATCH", "/flows/weather", 422, json={"after": ["ede"]})
+    assert "ede → weather → ede" in circle["detail"] or "weather → ede" in circle["detail"]
     assert [flow["name"] for flow in api.get("/flows")["items"]] == ["ede", "weather"]
     assert api.call("DELETE", "/flows/ede").status_code == 204
     api.problem("GET", "/flows/ede", 404)

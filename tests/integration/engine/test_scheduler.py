@@ -250,7 +250,11 @@ def test_jitter_delays_the_job_and_not_the_tick(deck: Deck) -> None:
 def test_clock_changes(deck: Deck, begin: str, ticks: list[str]) -> None:
     start = from_iso(begin)
     with deck.store.write() as conn:
-        rule = {"cron": "30 2 * * *", "timezone": "Europe/Amsterdam", "params": {"city": "Ede"}}
+        rule: dict[str, Any] = {
+            "cron": "30 2 * * *",
+            "timezone": "Europe/Amsterdam",
+            "params": {"city": "Ede"},
+        }
         schedules.create(conn, flow="weather", now=start, **rule)
     fired: list[Micros] = []
     for at in range(start, start + 40 * 60 * MINUTE, 30 * MINUTE):

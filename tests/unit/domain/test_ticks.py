@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice, pairwise
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ MINUTE = 60 * SECOND
 CLOCK_CHANGES = ("2026-03-28T22:00:00Z", "2026-10-24T22:00:00Z")
 
 
-def every(seconds: float, **more: int) -> Times:
+def every(seconds: float, **more: Any) -> Times:
     return Times(made_at=NOW, interval_s=seconds, **more)
 
 
