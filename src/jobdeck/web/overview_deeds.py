@@ -65,7 +65,7 @@ def _pause_schedules(deck: Deck, actor: Actor, reason: str) -> str:
 
 def _resume_schedules(deck: Deck, actor: Actor, reason: str) -> str:
     schedule_actions.resume(deck.store, actor, reason, None)
-    return "Every schedule runs again, from its next tick on."
+    return "Every schedule runs again."
 
 
 def _busy(deck: Deck) -> str:
