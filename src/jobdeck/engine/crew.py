@@ -81,6 +81,11 @@ class Crew:
         for stream, (read_end, _) in worker.outputs.items():
             register(read_end, selectors.EVENT_READ, self._reader(worker, stream, read_end))
 
+    def take_news(self) -> bool:
+        """Whether a worker has become ready since the last call."""
+        news, self.news = self.news, False
+        return news
+
     def recycle(self) -> None:
         """Let every worker end after the job that it runs: the code has changed."""
         for worker in self.workers:
@@ -138,12 +143,10 @@ class Crew:
                         self._inbox.endings.append(back.not_begun(now))
             case Ready():
                 worker.ready = True
-                self.loaded = message.versions
+                worker.versions = self.loaded = message.versions
                 self._failures = 0
                 self.news = True
-                with self._store.write() as conn:
-                    pools.worker_ready(conn, worker.id, worker.pid, worker.process_started_at)
-                    pools.set_loaded(conn, worker.pool_id, message.versions)
+                self._inbox.came.append(worker)
             case NotLoaded():
                 log.error("code not loaded", target=self._target, error=message.message)
 
@@ -204,5 +207,4 @@ class Crew:
             self._start_at = now + round(wait * SECOND)
         if not worker.leaving and not pool_ends:
             log.warning("worker ended", worker=worker.id, why=why)
-        with self._store.write() as conn:
-            pools.remove_worker(conn, worker.id)
+        self._inbox.gone.append(worker.id)

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, update
 
 from jobdeck.engine.handed import Handed
 from jobdeck.engine.workers import WorkerProcess
-from jobdeck.store import calls, files, logs, steps
+from jobdeck.store import calls, files, logs, pools, steps
 from jobdeck.store.outcomes import Ending
 from jobdeck.store.tables import running
 from jobdeck.worker.protocol import (
@@ -26,7 +26,8 @@ class Inbox:
 
     It is cleared once all of it is written, so a database that is away for a while loses
     nothing. `killed` are jobs whose worker was killed because of them, `endings` whatever else
-    ended without a report.
+    ended without a report; `came` and `gone` are workers that are ready, and numbers of those
+    that have ended.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,8 @@ class Inbox:
         self.calls: list[tuple[WorkerProcess, Call]] = []
         self.killed: list[Handed] = []
         self.endings: list[Ending] = []
+        self.came: list[WorkerProcess] = []
+        self.gone: list[int] = []
         self._steps: dict[tuple[int, int], StepReport] = {}
         self._logs: list[tuple[int, int, LogEntry]] = []
         self._check_ins: dict[tuple[int, int], CheckIn] = {}
@@ -42,7 +45,8 @@ class Inbox:
         self.touched: set[int] = set()
 
     def __bool__(self) -> bool:
-        return bool(self.outcomes or self.calls or self.touched or self.killed or self.endings)
+        heard = self.outcomes or self.calls or self.touched
+        return bool(heard or self.killed or self.endings or self.came or self.gone)
 
     def put(self, message: StepReport | Logs | CheckIn | HttpCall | FileKept) -> None:
         """Keep a report about a job until it is written."""
@@ -70,6 +74,11 @@ class Inbox:
 
     def write(self, conn: Connection) -> None:
         """Write all but the outcomes and the calls."""
+        for worker in self.came:
+            pools.worker_ready(conn, worker.id, worker.pid, worker.process_started_at)
+            pools.set_loaded(conn, worker.pool_id, worker.versions)
+        for worker_id in self.gone:
+            pools.remove_worker(conn, worker_id)
         if self._steps:
             steps.save(conn, [_step_row(report) for report in self._steps.values()])
         if self._logs:

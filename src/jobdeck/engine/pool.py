@@ -36,6 +36,7 @@ from jobdeck.store import delays, pools, steps
 from jobdeck.store.claims import Begun, begin, claim
 from jobdeck.store.database import Store
 from jobdeck.store.outcomes import finish
+from jobdeck.store.watch import CommitWatch
 from jobdeck.worker.protocol import JobSpec, Reply
 
 log = structlog.get_logger()
@@ -85,6 +86,7 @@ class Pool:
         self._beat_at: Micros = 0
         self._look_at: Micros = 0
         self._due_at: Micros | None = None
+        self._watch = CommitWatch(store)
         self._look = True
         self._more = True
         self._asleep = False
@@ -130,6 +132,7 @@ class Pool:
             for number, handler in handlers:
                 signal.signal(number, handler)
             self._listener.close()
+            self._watch.close()
             self._selector.close()
             wake.close()
             wakened.close()
@@ -180,35 +183,41 @@ class Pool:
         log.info("pool ended", pool=self.id)
 
     def _turn(self) -> None:
-        now = clock.now()
+        try:
+            self._prepare(clock.now())
+            patience = self._patience(clock.now())
+            if patience > 0 and not self._asleep and not self.store.sqlite:
+                self._go_to_sleep()
+                patience = 0.0
+            for key, _ in self._selector.select(patience):
+                key.data()
+            now = clock.now()
+            self._crew.watch(now)
+            self._look |= self._time_to_look(now) or self._crew.take_news()
+            if self._must_write(now):
+                self._write(now)
+        except StoreError as error:
+            # What the workers said stays in the inbox until it can be written.
+            log.error("store not available", error=str(error))
+            time.sleep(RETRY_STORE_S)
+        except LeaseLost:
+            self._start_over()
+        for worker in self._crew.workers:
+            if worker.outgoing:
+                worker.flush()
+
+    def _prepare(self, now: Micros) -> None:
         if self._told_to_recycle:
             self._told_to_recycle = False
             self._crew.recycle()
         if not self._told_to_end:
             self._crew.staff(self.id, now)
-        patience = self._patience(now)
-        if patience > 0 and not self._asleep and not self.store.sqlite:
-            self._go_to_sleep()
-            patience = 0.0
-        for key, _ in self._selector.select(patience):
-            key.data()
-        now = clock.now()
-        self._crew.watch(now)
-        if self._crew.news:
-            self._crew.news = False
-            self._look = True
-        if self._must_write(now):
-            try:
-                self._write(now)
-            except StoreError as error:
-                # What the workers said stays in the inbox until it can be written.
-                log.error("store not available", error=str(error))
-                time.sleep(RETRY_STORE_S)
-            except LeaseLost:
-                self._start_over()
-        for worker in self._crew.workers:
-            if worker.outgoing:
-                worker.flush()
+
+    def _time_to_look(self, now: Micros) -> bool:
+        if now < self._look_at:
+            return False
+        self._look_at = now + LOOK_AGAIN
+        return self._watch.committed()
 
     def _start_over(self) -> None:
         """Others gave this pool's jobs back: kill what runs, forget it, take a new number."""
@@ -234,7 +243,7 @@ class Pool:
         return found
 
     def _must_write(self, now: Micros) -> bool:
-        if self._inbox or self._look or now >= min(self._beat_at, self._look_at):
+        if self._inbox or self._look or now >= self._beat_at:
             return True
         notice_at = self._notices.due_at()
         return bool(
@@ -267,7 +276,7 @@ class Pool:
     # -- the transaction -------------------------------------------------------------------
 
     def _write(self, now: Micros) -> None:
-        look = self._look or now >= self._look_at
+        look = self._look
         to_show = self._to_show(now)
         # A job that ended may have made room under a limit.
         hungry = self._hungry() if look or self._more or self._inbox.outcomes else []
@@ -290,8 +299,6 @@ class Pool:
             job.shown = True
         self._inbox.clear()
         self._look = False
-        if look:
-            self._look_at = now + LOOK_AGAIN
         if now >= self._beat_at:
             self._beat_at = now + round(HEARTBEAT_S * SECOND)
         if shares:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection
-from typing import Any
 
 import structlog
 from msgspec import Struct
@@ -14,6 +13,7 @@ from jobdeck.domain.errors import StoreError
 from jobdeck.domain.records import Change
 from jobdeck.store import changes, selections
 from jobdeck.store.database import Store
+from jobdeck.store.watch import CommitWatch
 
 POLL_S = 0.1
 PENDING_MAX = 500
@@ -186,9 +186,8 @@ class _Feed:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._version: Any = None
         self._seen: set[int] = set()
-        self._watch: Any = None
+        self._watch = CommitWatch(store)
         self._newest = 0
         self.last = 0
 
@@ -199,8 +198,8 @@ class _Feed:
             self._newest = selections.newest(conn)
 
     def read(self) -> list[Change]:
-        """What is new. SQLite tells in a microsecond that nothing was committed."""
-        if self._store.sqlite and not self._committed():
+        """What is new."""
+        if not self._watch.committed():
             return []
         with self._store.read() as conn:
             found = [change for change in self._recent(conn) if change.id not in self._seen]
@@ -219,16 +218,5 @@ class _Feed:
         late = 0 if self._store.sqlite else _LATE
         return changes.after(conn, max(self.last - late, 0), REPLAY_MAX)
 
-    def _committed(self) -> bool:
-        if self._watch is None:
-            self._watch = self._store.reader.raw_connection()
-            self._watch.detach()
-        version = self._watch.dbapi_connection.execute("PRAGMA data_version").fetchone()
-        changed = bool(version != self._version)
-        self._version = version
-        return changed
-
     def close(self) -> None:
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
+        self._watch.close()
