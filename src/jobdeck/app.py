@@ -1,13 +1,11 @@
 """The one place where the web application is wired together: API, pages, streams, headers."""
 
-import importlib.util
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
-from litestar import Litestar, Request, Response
-from litestar.types import ControllerRouterHandler
+from litestar import Litestar
 
+from jobdeck.api.root import health_router
 from jobdeck.api.routes import api_router
 from jobdeck.client.settings import Settings
 from jobdeck.domain.errors import StartFailed
@@ -15,6 +13,7 @@ from jobdeck.http import headers, listening, problems
 from jobdeck.http.auth import check_roles
 from jobdeck.http.server import Server
 from jobdeck.http.state import Deck
+from jobdeck.web.routes import web_router
 
 
 def create_app(decks: Sequence[Deck] | Deck) -> Litestar:
@@ -37,29 +36,19 @@ def create_app(decks: Sequence[Deck] | Deck) -> Litestar:
                 await deck.close()
 
     app = Litestar(
-        route_handlers=[router for deck in decks for router in _routers(deck)],
+        route_handlers=[
+            *(make(deck) for deck in decks for make in (api_router, web_router)),
+            *([] if "" in paths else [health_router(decks)]),
+        ],
         lifespan=[streams],
         before_send=[headers.secure],
-        exception_handlers={Exception: _answer_unrouted},
+        exception_handlers=problems.HANDLERS,
         openapi_config=None,
         logging_config=None,
         debug=False,
     )
     check_roles(app)
     return app
-
-
-def _routers(deck: Deck) -> list[ControllerRouterHandler]:
-    found: list[ControllerRouterHandler] = [api_router(deck)]
-    if importlib.util.find_spec("jobdeck.web.routes"):
-        from jobdeck.web.routes import web_router
-
-        found.append(web_router(deck))
-    return found
-
-
-def _answer_unrouted(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    return problems.answer(request, error)
 
 
 def serve(decks: Sequence[Deck], settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Parameters that several calls take, and lists as they are answered."""
 
+from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
 
 from litestar.di import NamedDependency
@@ -21,6 +22,12 @@ After = Annotated[int, QueryParameter(description="Only what follows this id", g
 Wait = Annotated[
     float,
     QueryParameter(description="Wait at most so many seconds for the job to end", ge=0, le=300),
+]
+StaleAfter = Annotated[
+    float,
+    QueryParameter(
+        description="Seconds without a sign of life that are too long", ge=60, le=366 * 86400
+    ),
 ]
 _Text = Annotated[str, QueryParameter(max_length=200)]
 _Number = Annotated[int | None, QueryParameter(ge=1, le=2**53)]
@@ -72,7 +79,7 @@ def job_filter(
         InvalidValue: names the parameter that cannot be read.
     """
     return JobFilter(
-        status=filtertext.statuses(",".join(status)) if status else (),
+        status=_statuses(status or ()),
         pipeline=pipeline,
         flow=flow,
         queue=queue,
@@ -86,6 +93,11 @@ def job_filter(
 
 Wanted = NamedDependency[SkipValidation[JobFilter]]
 """Annotates the parameter `wanted` of a handler that takes the filter's parameters."""
+
+
+def _statuses(texts: Sequence[str]) -> tuple[Status, ...]:
+    named = ",".join(text for text in texts if text)
+    return filtertext.statuses(named) if named else ()
 
 
 def _time(text: str | None, field: str) -> Micros | None:

@@ -1,10 +1,10 @@
 """Liveness, readiness and metrics: for load balancers, orchestrators and Prometheus."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from litestar import Request, Response, get, head
+from litestar import Request, Response, Router, get, head
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -41,13 +41,30 @@ def healthz_head() -> None:
 @get("/readyz", opt=PUBLIC, tags=["health"], sync_to_thread=True)
 def readyz(deck: AtDeck) -> Health:
     """The store can be reached and its schema is the one that this program uses; else 503."""
+    _check_store(deck)
+    return Health()
+
+
+def _check_store(deck: Deck) -> None:
     found = schema.status(deck.store)
     if not found.ready:
         raise StoreVersion(
             f"The store has version {found.current or 'none'}, and this program needs "
             f"{found.newest}. Migrate it with: jobdeck db migrate"
         )
-    return Health()
+
+
+def health_router(decks: Sequence[Deck]) -> Router:
+    """Liveness and readiness at the root, where every deck has a base path."""
+
+    @get("/readyz", opt=PUBLIC, sync_to_thread=True)
+    def all_ready() -> Health:
+        """Every store can be used."""
+        for deck in decks:
+            _check_store(deck)
+        return Health()
+
+    return Router("/", route_handlers=[healthz, healthz_head, all_ready], include_in_schema=False)
 
 
 @get("/metrics", opt=PUBLIC, tags=["health"])

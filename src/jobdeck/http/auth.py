@@ -92,6 +92,8 @@ def guard(deck: "Deck") -> Guard:
     async def check(
         connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
+        if _is_options(handler):
+            return
         role: Role | None = handler.opt["role"]
         if role is None:
             return
@@ -108,6 +110,11 @@ def guard(deck: "Deck") -> Guard:
     return check
 
 
+def _is_options(handler: BaseRouteHandler) -> bool:
+    """Whether Litestar made it to tell which methods an address takes; it declares no role."""
+    return getattr(handler, "http_methods", None) == {"OPTIONS"}
+
+
 def check_roles(app: Litestar) -> None:
     """Refuse an application with a route that does not say who may use it.
 
@@ -119,7 +126,7 @@ def check_roles(app: Litestar) -> None:
         for route in app.routes
         if isinstance(route, HTTPRoute)
         for handler in route.route_handlers
-        if "role" not in handler.opt and handler.http_methods != {"OPTIONS"}
+        if "role" not in handler.opt and not _is_options(handler)
     ]
     if missing:
         raise StartFailed(f"These routes declare no role: {', '.join(sorted(missing))}")

@@ -95,7 +95,7 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
         headers["Retry-After"] = "5"
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(error.after_s)
-    if problem.status >= 500:
+    if problem.status >= 500 and "client disconnected" not in str(error):
         _log.error(
             "request failed",
             method=request.method,

@@ -197,7 +197,8 @@ def test_everything_is_below_the_base_path(here: Store) -> None:
         assert "/some/where/api/docs/style.css" in api.call("GET", "//api/docs").text
         schema = api.call("GET", "//api/openapi.json").json()
         assert schema["servers"] == [{"url": "/some/where"}]
-        assert client.get("/some/where/healthz").status_code == 200
+        for path in ("/some/where/healthz", "/healthz", "/readyz"):
+            assert client.get(path).status_code == 200
 
 
 def test_several_stores_are_applications_of_their_own(
