@@ -1,9 +1,10 @@
-"""What may be asked for of jobs: creating, stopping, killing, retrying, deleting them.
+"""What may be asked for of jobs: creating, stopping, killing, finishing, retrying, deleting them.
 
 | asked for | scheduled, pending, retrying | running | completed | failed, stopped |
 |---|---|---|---|---|
 | stop | stopped at once | asked to stop, killed after the grace time | refused | refused |
 | kill | stopped at once | killed | refused | refused |
+| finish | refused | failed or stopped at once | refused | refused |
 | retry | refused | refused | refused | pending, one more attempt |
 | run again | new job | new job | new job | new job |
 | delete | refused | refused | gone | gone |
@@ -25,7 +26,7 @@ from jobdeck.domain.errors import InvalidValue, WrongState
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Job
 from jobdeck.domain.roles import Role
-from jobdeck.domain.states import Reason
+from jobdeck.domain.states import Code, Reason
 from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import cleanup, events, jobs, selections, stops
 from jobdeck.store.enqueue import NewJob, enqueue
@@ -131,6 +132,50 @@ def kill(tx: Tx, job_id: int) -> Job | None:
     return _end(tx, job_id, "kill")
 
 
+AS = ("failed", "stopped")
+
+
+@bulk_action("job.finish", Role.OPERATOR, "finish jobs by force", wakes=True)
+def finish(tx: Tx, job_id: int, *, as_: str = "failed") -> Job | None:
+    """End a running job at once, whatever its worker says afterwards: that is killed and
+    replaced. Its children are killed with it. It takes a reason.
+
+    Raises:
+        NotFound: no such job.
+        WrongState: it does not run; says how it stands.
+        InvalidValue: `as_` is neither failed nor stopped, or there is no reason.
+    """
+    tx.target = f"job {job_id}"
+    tree: _Tree | None = tx.memory.get("tree")
+    if tree is None:
+        if as_ not in AS:
+            raise InvalidValue("as", f"{as_!r} is neither {' nor '.join(AS)}")
+        if not tx.reason:
+            raise InvalidValue("reason", "is required: say why the job is ended by force")
+        code, reason = _FORCED[as_]
+        message = f"finished as {as_} by {tx.actor.name}: {tx.reason}"
+        if not stops.force(tx.conn, job_id, code=code, reason=reason, message=message, now=tx.now):
+            raise _not_running(jobs.get(tx.conn, job_id))
+        events.add(tx.conn, job_id, tx.now, "finished", tx.reason, tx.actor.name)
+        tx.changed("job", job_id, "finished")
+        tx.changed("jobs", "", "finished")
+        tree = tx.memory["tree"] = _Tree(job_id)
+        tree.next(tx.conn, 1)
+    done = _end_level(tx, tree, "kill", job_id)
+    tx.detail = {"as": as_, "jobs": tree.ended}
+    return jobs.get(tx.conn, job_id) if done else None
+
+
+_FORCED = {"failed": (Code.FAILED, Reason.FORCED), "stopped": (Code.STOPPED, Reason.STOPPED)}
+
+
+def _not_running(job: Job) -> WrongState:
+    hint = "" if job.status.final else " Stop it instead."
+    return WrongState(
+        f"Job {job.id} is {job.status}; only a running one can be finished by force.{hint}"
+    )
+
+
 class _Tree:
     """What is left to end of a tree of jobs: `todo` to be ended, `parents` whose children are
     still to be looked for. A level at a time from the top down, so that no parent is woken by
@@ -161,13 +206,19 @@ def _end(tx: Tx, job_id: int, kind: Literal["stop", "kill"]) -> Job | None:
         job = jobs.get(tx.conn, job_id)
         if job.status.final:
             raise WrongState(f"Job {job_id} is {job.status} already; it cannot be {_PAST[kind]}.")
+    done = _end_level(tx, tree, kind, job_id)
+    tx.detail = {"jobs": tree.ended}
+    return jobs.get(tx.conn, job_id) if done else None
+
+
+def _end_level(tx: Tx, tree: _Tree, kind: Literal["stop", "kill"], root: int) -> bool:
+    """End as many of the tree as one transaction should; True: that was all."""
     left = CHUNK
     while left and (ids := tree.next(tx.conn, left)):
         own = Reason.STOPPED if kind == "stop" else Reason.KILLED
-        _end_some(tx, ids, kind, own if ids == [job_id] else Reason.PARENT_STOPPED)
+        _end_some(tx, ids, kind, own if ids == [root] else Reason.PARENT_STOPPED)
         left -= len(ids)
-    tx.detail = {"jobs": tree.ended}
-    return jobs.get(tx.conn, job_id) if left else None
+    return bool(left)
 
 
 _PAST = {"stop": "stopped", "kill": "killed"}

@@ -6,16 +6,28 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Struct
 
 from jobdeck.actions import jobs as actions
-from jobdeck.api.kinds import Cursor, Limit, Reason, Sort, Wait, Wanted, job_filter
-from jobdeck.client import requests, shapes
+from jobdeck.actions import recovery
+from jobdeck.api.kinds import (
+    Cursor,
+    Items,
+    Limit,
+    Reason,
+    Sort,
+    StaleAfter,
+    Wait,
+    Wanted,
+    job_filter,
+)
+from jobdeck.client import answers, requests, shapes
 from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.filters import PAGE
+from jobdeck.domain.liveness import STALE_S
 from jobdeck.domain.records import Job
 from jobdeck.http.auth import OPERATOR, VIEWER
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.sdk.transport import EnqueueItem
-from jobdeck.store import counters, flows, jobs, pipelines, queues
+from jobdeck.store import counters, flows, jobs, pipelines, queues, standing
 
 
 def shape(job: Job) -> shapes.Job:
@@ -79,6 +91,26 @@ class JobsApi(Controller):
             )
         return {status.value: number for status, number in found.items()}
 
+    @get("/stuck", opt=VIEWER, sync_to_thread=True)
+    def stuck(
+        self, deck: AtDeck, stale_s: StaleAfter = STALE_S, limit: Limit = PAGE
+    ) -> Items[answers.Verdict]:
+        """Jobs that do not get on, each with its kind and why: without a pool, overdue, not woken
+        by their children, or not heard of for `stale_s` seconds."""
+        with deck.store.read() as conn:
+            found = standing.stuck(conn, clock.now(), stale_s, limit)
+        return Items([answers.Verdict.of(each) for each in found])
+
+    @post("/recover", opt=OPERATOR, status_code=200, sync_to_thread=True)
+    def recover(
+        self, deck: AtDeck, actor: By, data: JSONBody[requests.Recover] = requests.RECOVER
+    ) -> answers.Recovery:
+        """Get stuck jobs on without touching any that lives; with `dry_run` only say how."""
+        found = recovery.recover(
+            deck.store, actor, data.reason, dry_run=data.dry_run, stale_s=data.stale_s
+        )
+        return answers.Recovery.of(found)
+
     @get("/{job_id:int}", opt=VIEWER)
     async def show(self, deck: AtDeck, job_id: FromPath[int], wait: Wait = 0) -> shapes.Job:
         """One job; with `wait` as it is when it has ended, or when the time is up."""
@@ -112,6 +144,14 @@ class JobsApi(Controller):
     ) -> shapes.Job:
         """Stop a job and its tree without giving it time to end by itself."""
         return shape(actions.kill(deck.store, actor, data.reason or reason, job_id))
+
+    @post("/{job_id:int}/finish", opt=OPERATOR, status_code=200, sync_to_thread=True)
+    def finish(
+        self, deck: AtDeck, actor: By, job_id: FromPath[int], data: JSONBody[requests.Finish]
+    ) -> shapes.Job:
+        """End a running job by force, as failed or stopped: at once, whatever its worker says
+        afterwards."""
+        return shape(actions.finish(deck.store, actor, data.reason, job_id, as_=data.as_))
 
     @post("/{job_id:int}/retry", opt=OPERATOR, status_code=200, sync_to_thread=True)
     def retry(

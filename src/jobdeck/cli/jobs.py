@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from jobdeck.cli.connecting import connected, each
+from jobdeck.cli.recovery import finish, recover, stuck
 
 if TYPE_CHECKING:
     from jobdeck.cli.output import Output
@@ -212,6 +213,10 @@ def _control(name: str, help_: str) -> None:
 
 _control("stop", "Stop jobs with their children: running ones may end by themselves.")
 _control("kill", "Stop jobs with their children at once.")
+
+
+for _command in (finish, stuck, recover):
+    jobs.add_command(_command)
 
 
 @jobs.command()

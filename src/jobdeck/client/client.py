@@ -18,6 +18,7 @@ from jobdeck.client.over_http import OverHttp
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import PAGE, JobFilter, Page
+from jobdeck.domain.liveness import STALE_S, Recovery, Verdict
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import (
     ApiCall,
@@ -250,6 +251,21 @@ class Client(AbstractContextManager["Client"]):
     def kill(self, job_id: int, *, reason: str = "") -> Job:
         """Stop a job and its tree without giving it time to end by itself."""
         return self._backend.kill(job_id, reason)
+
+    def finish(self, job_id: int, *, as_: str = "failed", reason: str) -> Job:
+        """End a running job by force, as `failed` or `stopped`; its worker is replaced."""
+        return self._backend.finish(job_id, as_, reason)
+
+    def stuck(self, *, stale_s: float = STALE_S, limit: int = PAGE) -> list[Verdict]:
+        """Jobs that do not get on, each with its kind and why; running ones that were not heard
+        of for `stale_s` seconds are among them."""
+        return self._backend.stuck(stale_s, limit)
+
+    def recover(
+        self, *, dry_run: bool = False, stale_s: float = STALE_S, reason: str = ""
+    ) -> Recovery:
+        """Get stuck jobs on without touching any that lives; with `dry_run` only say how."""
+        return self._backend.recover(dry_run, stale_s, reason)
 
     def retry(self, job_id: int, *, from_: str = "failed_step", reason: str = "") -> Job:
         """Try a failed or stopped job once more, from `failed_step` or from the `start`."""

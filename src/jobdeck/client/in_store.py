@@ -13,6 +13,7 @@ from jobdeck.actions import jobs as job_actions
 from jobdeck.actions import pipelines as pipeline_actions
 from jobdeck.actions import pools as pool_actions
 from jobdeck.actions import queues as queue_actions
+from jobdeck.actions import recovery as recovery_actions
 from jobdeck.actions import schedules as schedule_actions
 from jobdeck.actions.creation import Recipes
 from jobdeck.actions.pools import Freed
@@ -20,6 +21,7 @@ from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound
 from jobdeck.domain.filters import JobFilter, Page
+from jobdeck.domain.liveness import Recovery, Verdict
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import (
     ApiCall,
@@ -54,6 +56,7 @@ from jobdeck.store import (
     pools,
     queues,
     schedules,
+    standing,
     steps,
 )
 from jobdeck.store.database import Store
@@ -158,6 +161,18 @@ class InStore:
 
     def kill(self, job_id: int, reason: str) -> Job:
         return job_actions.kill(self.store, self.actor, reason, job_id)
+
+    def finish(self, job_id: int, as_: str, reason: str) -> Job:
+        return job_actions.finish(self.store, self.actor, reason, job_id, as_=as_)
+
+    def stuck(self, stale_s: float, limit: int) -> list[Verdict]:
+        with self.store.read() as conn:
+            return standing.stuck(conn, clock.now(), stale_s, limit)
+
+    def recover(self, dry_run: bool, stale_s: float, reason: str) -> Recovery:
+        return recovery_actions.recover(
+            self.store, self.actor, reason, dry_run=dry_run, stale_s=stale_s
+        )
 
     def retry(self, job_id: int, from_: str, reason: str) -> Job:
         return job_actions.retry(self.store, self.actor, reason, job_id, from_=from_)

@@ -16,6 +16,7 @@ from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import JobFilter, Page
+from jobdeck.domain.liveness import Recovery, Verdict
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import (
     ApiCall,
@@ -168,6 +169,17 @@ class OverHttp:
 
     def kill(self, job_id: int, reason: str) -> Job:
         return self._job(f"/jobs/{job_id}/kill", requests.Why(reason=reason))
+
+    def finish(self, job_id: int, as_: str, reason: str) -> Job:
+        return self._job(f"/jobs/{job_id}/finish", requests.Finish(as_=as_, reason=reason))
+
+    def stuck(self, stale_s: float, limit: int) -> list[Verdict]:
+        query = {"stale_s": stale_s, "limit": limit}
+        return self._all("GET", "/jobs/stuck", answers.Verdict, query=query)
+
+    def recover(self, dry_run: bool, stale_s: float, reason: str) -> Recovery:
+        body = requests.Recover(dry_run=dry_run, stale_s=stale_s, reason=reason)
+        return self.connection.call("POST", "/jobs/recover", answers.Recovery, body=body).record()
 
     def retry(self, job_id: int, from_: str, reason: str) -> Job:
         return self._job(f"/jobs/{job_id}/retry", requests.Retry(from_=from_, reason=reason))

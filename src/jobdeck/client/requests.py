@@ -99,6 +99,22 @@ class Retry(Body, frozen=True, rename={"from_": "from"}):
     reason: Text = ""
 
 
+class Finish(Body, frozen=True, rename={"as_": "as"}):
+    """How a running job is ended by force, and why."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=2000)]
+    as_: Annotated[str, Meta(extra_json_schema={"enum": ["failed", "stopped"]})] = "failed"
+
+
+class Recover(Body, frozen=True):
+    """`dry_run` only says what would be done; `stale_s` seconds without a sign of life are too
+    long."""
+
+    dry_run: bool = False
+    stale_s: Annotated[float, Meta(ge=60, le=366 * 86400)] = 7200.0
+    reason: Text = ""
+
+
 class RunAgain(Body, frozen=True):
     """A new job like the old one, with these parameters changed."""
 
@@ -235,6 +251,7 @@ class SignIn(Body, frozen=True):
 
 NO_REASON = Why()
 NO_RETRY = Retry()
+RECOVER = Recover()
 NO_CHANGES = RunAgain()
 NO_PARAMS = NewJob()
 NO_CONTEXT = Run()

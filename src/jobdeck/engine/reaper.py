@@ -7,24 +7,18 @@ import time
 
 import psutil
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.limits import LEASE_S
-from jobdeck.domain.retry import MAX_LOSSES
-from jobdeck.domain.states import Code, Reason
 from jobdeck.engine.workers import kill_group
-from jobdeck.store import events, pools
-from jobdeck.store.claims import READY
+from jobdeck.store import events, orphans, pools
 from jobdeck.store.database import Store
-from jobdeck.store.outcomes import Ending, finish
-from jobdeck.store.tables import jobs, running, workers
-from jobdeck.store.values import AnyRow
+from jobdeck.store.tables import workers
 
 log = structlog.get_logger()
 
-CHUNK = 500
 _SAME_START_S = 2.0
 
 
@@ -67,7 +61,7 @@ class Reaper:
         while True:
             now = clock.now()
             with self._store.write(wake=True) as conn:
-                ended = _take_back(conn, row.id, now)
+                ended = orphans.take_back(conn, row.id, now)
                 if not ended:
                     pools.close(conn, row.id, now)
                     break
@@ -106,45 +100,3 @@ def _same_process(pid: int, opened_at: Micros) -> bool:
         return False
     except psutil.Error:
         return True
-
-
-def _take_back(conn: Connection, pool_id: int, now: Micros) -> list[Ending]:
-    columns = [running.c[name] for name in READY]
-    rows = conn.execute(
-        select(
-            *columns,
-            *(running.c.begun_at, running.c.worker_id, running.c.stop_kind, running.c.stop_by),
-            *(running.c.stop_reason, jobs.c.parent_id),
-        )
-        .join(jobs, jobs.c.id == running.c.job_id)
-        .where(running.c.pool_id == pool_id)
-        .order_by(running.c.job_id)
-        .limit(CHUNK)
-    ).fetchall()
-    return finish(conn, [_ending(row, pool_id, now) for row in rows])
-
-
-def _ending(row: AnyRow, pool_id: int, now: Micros) -> Ending:
-    began = row.begun_at is not None
-    code, reason, message = Code.PENDING, Reason.WORKER_LOST, f"pool {pool_id} was lost"
-    if row.stop_kind:
-        code = Code.STOPPED
-        reason = Reason.KILLED if row.stop_kind == "kill" else Reason.STOPPED
-        message = row.stop_reason or f"{reason.value} by {row.stop_by}"
-    elif began and row.losses + 1 > MAX_LOSSES:
-        code = Code.FAILED
-        message = f"pool {pool_id} was lost, and its worker before, {row.losses + 1} times in all"
-    return Ending(
-        **{name: getattr(row, name) for name in READY},
-        code=code,
-        shown=began,
-        began=began,
-        lost=began and not row.stop_kind,
-        finished_at=now,
-        started_at=row.begun_at,
-        reason=reason.value,
-        message=message,
-        parent_id=row.parent_id,
-        pool_id=pool_id,
-        worker_id=row.worker_id,
-    )

@@ -1,6 +1,7 @@
 """Scheduled and retrying jobs whose time has come."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, select
 
@@ -29,9 +30,15 @@ def promote(conn: Connection, now: Micros, limit: int = 1000) -> int:
     ids = list(conn.execute(due).scalars())
     if not ids:
         return 0
+    return len(promote_these(conn, ids))
+
+
+def promote_these(conn: Connection, job_ids: Sequence[int]) -> list[int]:
+    """Make these jobs pending, whenever they are due; gives the numbers of those that were
+    delayed."""
     columns = [delayed.c[name] for name in READY]
     rows = conn.execute(
-        delete(delayed).where(delayed.c.job_id.in_(ids)).returning(*columns, delayed.c.status)
+        delete(delayed).where(delayed.c.job_id.in_(job_ids)).returning(*columns, delayed.c.status)
     ).fetchall()
     requeue(conn, [tuple(row[:-1]) for row in rows])
     deltas: Counter[counters.Key] = Counter()
@@ -39,4 +46,4 @@ def promote(conn: Connection, now: Micros, limit: int = 1000) -> int:
         deltas[row.status, row.queue_id, row.flow_id] -= 1
         deltas[int(Code.PENDING), row.queue_id, row.flow_id] += 1
     counters.change(conn, deltas)
-    return len(rows)
+    return [row.job_id for row in rows]

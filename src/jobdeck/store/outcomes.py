@@ -120,6 +120,17 @@ def wake_parents(conn: Connection, ended: Sequence[tuple[int, Code]], now: Micro
         _wake(conn, family.job_id, family, now)
 
 
+def wake_parked(conn: Connection, job_id: int, now: Micros) -> bool:
+    """Let a job go on that waits for its children though none of them is open; False: it does
+    not."""
+    family = parents.lock(conn, job_id)
+    parked = select(running.c.job_id).where(running.c.job_id == job_id, running.c.pool_id.is_(None))
+    if (family is not None and family.open > 0) or conn.execute(parked).first() is None:
+        return False
+    _wake(conn, job_id, family, now)
+    return True
+
+
 def _wake(conn: Connection, job_id: int, family: parents.Family | None, now: Micros) -> None:
     if family is not None and family.fails:
         message = f"{family.failed} of {family.total} children failed"
