@@ -12,9 +12,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Hashable
 from typing import NamedTuple
 
+import structlog
 from litestar.response import Stream
 
-from jobdeck.domain.errors import NotFound
+from jobdeck.domain.errors import NotFound, StoreError
 from jobdeck.http.live import Topic
 from jobdeck.http.state import Deck
 from jobdeck.web.drawings import INTERVAL_S, Drawings, Frame
@@ -27,6 +28,7 @@ _BEAT = b"event: beat\ndata: \n\n"
 BEAT_S = 15.0
 """So often the stream shows that it lives; the page takes three missed ones for a lost line."""
 
+_log = structlog.get_logger("jobdeck.web")
 _BREAK = re.compile(r"\r\n|\r|\n")
 # Texts that the page itself keeps up to date, such as "for 12 s".
 _TICKING = re.compile(r"(<time\b[^>]*\bdata-since\b[^>]*>)[^<]*")
@@ -85,6 +87,9 @@ async def _events(deck: Deck, drawings: Drawings, view: View, known: Seen) -> As
             yield text
     except NotFound:
         yield b"event: gone\ndata: \n\n"
+    except StoreError as error:
+        # The browser comes back until the store does.
+        _log.warning("a live page cannot be drawn", error=str(error))
 
 
 async def _changes(deck: Deck, drawings: Drawings, view: View, known: Seen) -> AsyncIterator[bytes]:
