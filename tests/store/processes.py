@@ -24,7 +24,7 @@ def start(program: str, *arguments: str, user: int | None = None) -> subprocess.
 
 def finish(process: subprocess.Popen[str]) -> str:
     """Wait for its end, which must be a good one, and give what it said."""
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     assert process.returncode == 0, err
     return out.strip()
 
