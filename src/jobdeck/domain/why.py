@@ -305,7 +305,7 @@ def _rated(facts: Facts) -> Why | None:
         return _say(
             facts,
             "rate_used_up",
-            f"Its {limit.kind} {limit.name} starts {rate} jobs, and the next one at "
+            f"Its {limit.kind} {limit.name} lets {rate} start, the next one at "
             f"{at_time(due, facts.now)}{_behind_too(facts)}.",
             estimate_s=wait_s,
             details={limit.kind: limit.name, "rate": str(rate), "next_at": due},

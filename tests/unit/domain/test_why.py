@@ -287,7 +287,7 @@ def test_pending_under_a_rate() -> None:
     answer = ask(Status.PENDING, limits=[limit], line=Line(ahead=2))
     assert answer.code == "rate_used_up"
     assert answer.sentence == (
-        "Its queue etl starts 10/m jobs, and the next one at 14:30:12 UTC, and 2 jobs go before it."
+        "Its queue etl lets 10/m start, the next one at 14:30:12 UTC, and 2 jobs go before it."
     )
     assert answer.estimate_s == 24
     assert ask(Status.PENDING, limits=[Limit(kind="queue", name="etl", rate=rate)]).code == (
