@@ -10,6 +10,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
+    StorageState,
     expect,
     sync_playwright,
 )
@@ -58,6 +59,14 @@ def visit(browser: Browser) -> Iterator[Visit]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
+    def session(site: Site) -> StorageState:
+        if site.session is None:
+            context = browser.new_context()
+            context.new_page().goto(f"{site.address}/sign-in?token={TOKEN}")
+            site.session = context.storage_state()
+            context.close()
+        return site.session
+
     def complain(message: ConsoleMessage) -> None:
         refused = "the server responded with a status of 4" in message.text
         if message.type == "error" and not refused:
@@ -72,6 +81,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
         script: bool = True,
         signed_in: bool = True,
         quiet: bool = False,
+        own_session: bool = False,
     ) -> Page:
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]},
@@ -81,6 +91,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
             is_mobile=size == PHONE,
             locale="en-GB",
             timezone_id="Europe/Amsterdam",
+            storage_state=session(site) if signed_in and not own_session else None,
         )
         context.set_default_timeout(10_000)
         contexts.append(context)
@@ -88,7 +99,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
         if not quiet:
             page.on("console", complain)
             page.on("pageerror", lambda error: complaints.append(str(error)))
-        if signed_in:
+        if signed_in and own_session:
             page.goto(f"{site.address}/sign-in?token={TOKEN}")
         page.goto(f"{site.address}{path}")
         return page

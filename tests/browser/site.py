@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from playwright.sync_api import StorageState
+
 from jobdeck.store import schema
 from jobdeck.store.database import Store
 from tests.browser.world import World
@@ -37,6 +39,8 @@ class Site:
         schema.ensure(self.store)
         self.world = World(self.store)
         self.launched: Launched | None = None
+        self.session: StorageState | None = None
+        """That of somebody who is signed in, once somebody has been."""
 
     @property
     def address(self) -> str:

@@ -30,7 +30,7 @@ def test_a_wrong_token_says_what_to_do(site: Site, visit: Visit) -> None:
 
 
 def test_signing_out_ends_the_session(site: Site, visit: Visit) -> None:
-    page = visit(site, "/")
+    page = visit(site, "/", own_session=True)
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_url(re.compile("/sign-in"))
     page.goto(f"{site.address}/jobs")
