@@ -108,8 +108,8 @@ class _Snapshot(Collector):
             "jobdeck_queue_paused", "1 while a queue is paused", labels=["queue"]
         )
         for queue in self._queues:
-            for status in ("pending", "running", "scheduled", "retrying"):
-                waiting.add_metric([queue.name, status], getattr(queue, status))
+            for name in ("pending", "running", "scheduled", "retrying"):
+                waiting.add_metric([queue.name, name], getattr(queue, name))
             latency.add_metric([queue.name], queue.latency_s)
             paused.add_metric([queue.name], queue.paused_at is not None)
         yield from (waiting, latency, paused)
