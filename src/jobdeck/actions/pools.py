@@ -58,7 +58,8 @@ def _free(tx: Tx, worker: Worker) -> Freed:
 
 @action("pool.drain", Role.OPERATOR, "drain pools", wakes=True)
 def drain(tx: Tx, pool_id: int) -> Pool:
-    """Let the pool take no more jobs, finish what it runs, and end.
+    """Let the pool take no more jobs and finish what it runs. Its process stays until it is
+    ended, so that a supervisor does not start a new one in its place.
 
     Raises:
         NotFound: no such pool.

@@ -41,7 +41,7 @@ class PoolsApi(Controller):
         pool_id: FromPath[int],
         data: JSONBody[requests.Why] = requests.NO_REASON,
     ) -> shapes.Pool:
-        """Let it take no more jobs, finish what it runs, and end."""
+        """Let it take no more jobs and finish what it runs; its process stays until it is ended."""
         return shapes.Pool.of(actions.drain(deck.store, actor, data.reason, pool_id))
 
 

@@ -404,5 +404,5 @@ class Client(AbstractContextManager["Client"]):
         return self._backend.free(worker_id, reason)
 
     def drain(self, pool_id: int, *, reason: str = "") -> Pool:
-        """Let a pool take no more jobs, finish what it runs, and end."""
+        """Let a pool take no more jobs and finish what it runs; its process stays."""
         return self._backend.drain(pool_id, reason)

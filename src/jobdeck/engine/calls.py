@@ -7,14 +7,14 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.errors import InvalidValue, JobdeckError, Malformed, NotFound
+from jobdeck.domain.errors import InvalidValue, JobdeckError, Malformed, NotFound, WrongState
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.schema import ParamsCheck
 from jobdeck.domain.states import Code
 from jobdeck.engine.handed import Handed
 from jobdeck.store import changes, flows, parents, pipelines
 from jobdeck.store.enqueue import NewJob, enqueue
-from jobdeck.store.tables import children, jobs
+from jobdeck.store.tables import children, jobs, running
 from jobdeck.worker.protocol import Call, Reply
 
 CHILDREN_PAGE = 1000
@@ -83,6 +83,12 @@ def _new_job(
 
 def _map(conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros) -> int:
     parent = job.claimed.job_id
+    # Under the row's lock: a stop of the whole tree either finds these children or is seen here.
+    asked = conn.execute(
+        select(running.c.stop_kind).where(running.c.job_id == parent).with_for_update()
+    ).scalar()
+    if asked:
+        raise WrongState("The job is being stopped, so it makes no more children.")
     rule = body.get("fails_when", "all")
     if rule not in parents.RULES:
         raise InvalidValue("fails_when", f"{rule!r} is none of {', '.join(parents.RULES)}")

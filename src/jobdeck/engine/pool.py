@@ -90,6 +90,7 @@ class Pool:
         self._look = True
         self._more = True
         self._asleep = False
+        self._draining = False
         self._told_to_end = False
         self._told_to_recycle = False
         self._end_by: Micros | None = None
@@ -230,7 +231,7 @@ class Pool:
     # -- when to do what -------------------------------------------------------------------
 
     def _hungry(self) -> list[WorkerProcess]:
-        if self._told_to_end:
+        if self._told_to_end or self._draining:
             return []
         return [worker for worker in self._crew.workers if self._dispatch.hungry(worker)]
 
@@ -278,19 +279,20 @@ class Pool:
     def _write(self, now: Micros) -> None:
         look = self._look
         to_show = self._to_show(now)
-        # A job that ended may have made room under a limit.
-        hungry = self._hungry() if look or self._more or self._inbox.outcomes else []
         with self.store.write() as conn:
             self._show(conn, to_show, now)
             replies = self._record(conn, now)
             self._beat(conn, now)
             if look:
+                self._obey_drain(conn)
                 self._orders.read(
                     conn, self.id, self._crew.workers, self._catalogue.closed_queues(conn)
                 )
             if look or self._due_at is None or now >= self._due_at:
                 delays.promote(conn, now)
                 self._due_at = delays.next_due(conn)
+            # A job that ended may have made room under a limit.
+            hungry = self._hungry() if look or self._more or self._inbox.outcomes else []
             shares, specs = self._claim(conn, hungry, now)
             self._notices.write(conn, now)
             if self._asleep and shares:
@@ -307,6 +309,13 @@ class Pool:
             worker.send(reply)
         for worker, jobs in shares.items():
             worker.hand([specs[job.claimed.job_id] for job in jobs], jobs)
+
+    def _obey_drain(self, conn: Connection) -> None:
+        """An operator asked for the pool to be drained: it takes no more jobs."""
+        if not self._draining and pools.state(conn, self.id) == "draining":
+            log.info("pool draining", pool=self.id)
+            self._draining = True
+            self._crew.recall_all()
 
     def _show(
         self, conn: Connection, to_show: list[tuple[WorkerProcess, Handed]], now: Micros

@@ -130,3 +130,18 @@ def test_a_job_ended_by_force_stays_ended_and_its_process_goes(deck: Deck) -> No
     assert deck.wait(after).status == Status.COMPLETED
     job = deck.job(job_id)
     assert (job.status, job.reason, job.message) == (Status.FAILED, Reason.FORCED, "stuck")
+
+
+def test_a_drained_pool_finishes_what_it_runs_and_takes_no_more(deck: Deck) -> None:
+    deck.define(NAPS)
+    first = deck.start_pool(workers=1)
+    [running] = deck.enqueue("nap", seconds=1)
+    deck.wait(running, Status.RUNNING)
+    [pool_id] = _pool_ids(deck)
+    with deck.store.write(wake=True) as conn:
+        pools.set_state(conn, pool_id, "draining")
+    [waiting] = deck.enqueue("nap")
+    assert deck.wait(running).status == Status.COMPLETED
+    deck.start_pool(workers=1)
+    assert deck.wait(waiting).pool != pool_id
+    assert first.poll() is None
