@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,15 @@ from tests.stores import cluster, database, sqlite_template, store, store_url
 __all__ = ["cluster", "database", "sqlite_template", "store", "store_url"]
 
 SKIPPED = "needs "
+
+# Tests end processes by signals. One that was ignored where the tests were started (nohup, a
+# shell's background) would be ignored by all that they start.
+for _number, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 @dataclass(frozen=True)

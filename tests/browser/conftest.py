@@ -20,7 +20,9 @@ from tests.browser.site import PHONE, TOKEN, WIDE, Site, chromium_args
 __all__ = ["PHONE", "TOKEN", "WIDE", "Site"]
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright's event loop runs in this thread for as long as it is open, and
+# whatever other test comes to this process may want one of its own.
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     """One browser for all tests of this process."""
     with sync_playwright() as playwright:
