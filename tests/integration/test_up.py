@@ -147,6 +147,13 @@ def test_a_job_survives_the_death_of_its_pool(up: Up, folder: Path) -> None:
                 return answer
 
             until(lambda: status() == "completed", "the end of the job", 60)
+            tries = calls.get(f"/jobs/{number}/attempts").json()["items"]
+            assert [(t["status"], t["reason"]) for t in tries] == [
+                ("pending", "worker_lost"),
+                ("completed", None),
+            ]
+            page = calls.get(f"{link[0]}/jobs/{number}").text
+            assert "was lost" in page
         assert running.end() == 0
 
 
