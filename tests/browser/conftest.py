@@ -19,6 +19,9 @@ from tests.browser.site import PHONE, TOKEN, WIDE, Site, chromium_args
 
 __all__ = ["PHONE", "TOKEN", "WIDE", "Site"]
 
+# How long a page may take on a busy machine before a test gives up; none waits for it idly.
+expect.set_options(timeout=20_000)
+
 
 # Not for the session: Playwright's event loop runs in this thread for as long as it is open, and
 # whatever other test comes to this process may want one of its own.
