@@ -5,7 +5,6 @@ from sqlalchemy import Connection, select
 from jobdeck.domain.clock import SECOND
 from jobdeck.domain.records import Attempt, Job
 from jobdeck.domain.states import Code, Reason, Status
-from jobdeck.store.rows import Rows, insert_rows
 from jobdeck.store.tables import attempts
 from jobdeck.store.values import AnyRow, decode_error
 
@@ -13,11 +12,6 @@ COLUMNS = (
     *("job_id", "attempt", "status", "reason", "message", "error", "started_at", "finished_at"),
     *("pool_id", "worker_id", "cpu_us", "max_rss_kb"),
 )
-
-
-def archive(conn: Connection, rows: Rows) -> None:
-    """Keep attempts that did not end their job; the rows are in the order of `COLUMNS`."""
-    insert_rows(conn, attempts, COLUMNS, rows)
 
 
 def of_job(conn: Connection, job: Job) -> list[Attempt]:
