@@ -8,11 +8,6 @@ from jobdeck.domain.states import Code, Reason, Status
 from jobdeck.store.tables import attempts
 from jobdeck.store.values import AnyRow, decode_error
 
-COLUMNS = (
-    *("job_id", "attempt", "status", "reason", "message", "error", "started_at", "finished_at"),
-    *("pool_id", "worker_id", "cpu_us", "max_rss_kb"),
-)
-
 
 def of_job(conn: Connection, job: Job) -> list[Attempt]:
     """The attempts at the job, the first one first; the latest stands in the job itself."""
