@@ -1,7 +1,7 @@
 """Templates into pages and parts of pages; addresses are made here, relative to the base path."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from jobdeck.http.auth import Asker
 from jobdeck.http.state import Deck
 from jobdeck.web import assets, formats, status
 from jobdeck.web.drawings import Drawings
+from jobdeck.web.places import Place
 
 TEMPLATES = Path(__file__).parent / "templates"
 AnyRequest = Request[Any, Any, Any]
@@ -31,7 +32,7 @@ IN_PLACE = Markup("hx-boost:inherited=\"select:#main, target:#main, swap:'outerM
 class Pages:
     """The templates of one deck."""
 
-    def __init__(self, deck: Deck) -> None:
+    def __init__(self, deck: Deck, places: Sequence[Place] = ()) -> None:
         self.deck = deck
         self.drawings = Drawings()
         self.notice_cookie = f"{deck.cookie}_notice"
@@ -62,6 +63,7 @@ class Pages:
             summary=status.summary,
             digest=lambda text: hashlib.sha256(text.encode()).hexdigest()[:8],
             in_place=IN_PLACE,
+            places=places,
             statuses=status.ORDER,
             Role=Role,
             base_path=deck.base_path,

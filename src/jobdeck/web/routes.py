@@ -18,6 +18,7 @@ from jobdeck.web import (
     logs,
     overview,
     overview_deeds,
+    places,
     sign_in,
 )
 from jobdeck.web.render import Pages
@@ -28,15 +29,16 @@ FORM_BYTES = 4 * 1024 * 1024
 
 def web_router(deck: Deck) -> Router:
     """The router of the pages, mounted at the deck's base path."""
-    pages = Pages(deck)
+    handlers = [
+        *(overview.page, overview.stream, overview_deeds.ask, overview_deeds.do),
+        *(jobs.page, jobs.stream),
+        *(job.page, job.stream, job.file, job_deeds.ask, job_deeds.do, logs.lines, logs.text),
+        *(sign_in.page, sign_in.enter, sign_in.leave, static, nothing),
+    ]
+    pages = Pages(deck, places.served({path for each in handlers for path in each.paths}))
     return Router(
         deck.base_path or "/",
-        route_handlers=[
-            *(overview.page, overview.stream, jobs.page, jobs.stream),
-            *(job.page, job.stream, job.file, logs.lines, logs.text),
-            *(job_deeds.ask, job_deeds.do, overview_deeds.ask, overview_deeds.do),
-            *(sign_in.page, sign_in.enter, sign_in.leave, static, nothing),
-        ],
+        route_handlers=handlers,
         guards=[auth.guard(deck)],
         dependencies=dependencies(deck) | {"pages": Provide(lambda: pages, sync_to_thread=False)},
         exception_handlers={Exception: errors.handler(pages)},
