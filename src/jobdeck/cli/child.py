@@ -19,6 +19,7 @@ from msgspec import Struct
 from jobdeck.cli import logs
 from jobdeck.client.settings import Settings
 from jobdeck.domain.errors import JobdeckError
+from jobdeck.domain.sizes import parse_size
 from jobdeck.worker import guard
 
 if TYPE_CHECKING:
@@ -115,10 +116,16 @@ def _pool() -> Callable[[ChildConfig], None]:
             workers=config.workers,
             queues=frozenset(settings.queues),
             grace_s=settings.grace_s,
+            worker_memory=_bytes(settings.worker_memory),
+            worker_jobs=settings.worker_jobs,
         )
         Pool(open_store(settings), options).run()
 
     return run
+
+
+def _bytes(size: str) -> int | None:
+    return parse_size(size, "worker_memory") if size else None
 
 
 def _watch() -> Callable[[ChildConfig], None]:

@@ -36,6 +36,14 @@ base_path = click.option("--base-path", metavar="PATH", help="Path under which a
 pool_size = click.option(
     "--workers", type=int, metavar="N", help="Worker processes; by default one per processor."
 )
+worker_memory = click.option(
+    "--worker-memory",
+    metavar="SIZE",
+    help="Memory that a worker may take, such as 512MB; a job that takes more is killed.",
+)
+worker_jobs = click.option(
+    "--worker-jobs", type=int, metavar="N", help="Replace each worker after so many jobs."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
 running = click.option(

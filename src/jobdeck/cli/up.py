@@ -6,7 +6,15 @@ from typing import Any
 
 import rich_click as click
 
-from jobdeck.cli.options import base_path, host, pool_size, port, store
+from jobdeck.cli.options import (
+    base_path,
+    host,
+    pool_size,
+    port,
+    store,
+    worker_jobs,
+    worker_memory,
+)
 from jobdeck.cli.starting import Plan, new_token, say_when_ready
 
 NOTHING = "no pipelines; name a file or module that defines some: jobdeck up FILE"
@@ -24,6 +32,8 @@ DEMO: dict[str, Any] = {"first": "demo", "least": 3}
 @port
 @base_path
 @pool_size
+@worker_memory
+@worker_jobs
 @click.option("--demo", is_flag=True, help="Load the example pipelines.")
 @click.option("--reload", is_flag=True, help="Load the target again whenever its files change.")
 def up(target: str | None, demo: bool, reload: bool, **flags: Any) -> int:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from jobdeck.domain import limits
 from jobdeck.domain.errors import InvalidValue, Malformed
+from jobdeck.domain.sizes import parse_size
 
 FILE = "jobdeck.toml"
 _PATH = re.compile(r"[\w-]+(/[\w-]+)*", re.ASCII)
@@ -31,6 +32,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: int = 8787
     base_path: str = ""
     workers: int = 0
+    worker_memory: str = ""
+    worker_jobs: int = 0
     queues: tuple[str, ...] = ()
     executor: Literal["local", "celery"] = "local"
     grace_s: float = limits.STOP_GRACE_S
@@ -73,6 +76,12 @@ SETTINGS = (
     Setting("port", "port to listen on; 0 takes a free one"),
     Setting("base_path", "path under which a reverse proxy serves everything, such as /jobs"),
     Setting("workers", "worker processes of a pool; 0 means one for each processor"),
+    Setting(
+        "worker_memory",
+        "memory that a worker may take, such as 512MB, with all that its jobs start; a job "
+        "that takes more is killed; empty means any amount",
+    ),
+    Setting("worker_jobs", "jobs after which a worker is replaced by a new one; 0 means never"),
     Setting("queues", "queues that a pool serves, separated by commas; empty means all"),
     Setting("executor", "what runs jobs: local (worker processes) or celery"),
     Setting("grace_s", "seconds that a job has to stop by itself before it is killed"),
@@ -156,6 +165,10 @@ def _check(values: dict[str, Any]) -> None:
         raise InvalidValue("port", f"{port} is not a port; choose one from 0 to 65535")
     if values.get("workers", 0) < 0:
         raise InvalidValue("workers", "cannot be below 0")
+    if values.get("worker_jobs", 0) < 0:
+        raise InvalidValue("worker_jobs", "cannot be below 0")
+    if values.get("worker_memory"):
+        parse_size(values["worker_memory"], "worker_memory")
     if not values.get("grace_s", 1.0) >= 0:
         raise InvalidValue("grace_s", "cannot be below 0")
     if "base_path" in values:

@@ -8,6 +8,8 @@ from msgspec import Struct
 
 from jobdeck.domain.retry import RetryPolicy
 
+_ADDED_LATER = {"memory": None}
+
 
 class StepManifest(Struct, frozen=True, kw_only=True):
     """A step as it was defined; None means: as the pipeline says."""
@@ -21,8 +23,9 @@ class StepManifest(Struct, frozen=True, kw_only=True):
 class PipelineManifest(Struct, frozen=True, kw_only=True):
     """A pipeline as it was defined in code.
 
-    `params_schema` is the JSON Schema of its parameters; `fingerprint` changes whenever the
-    definition or the code of its files does; where these lie (`source`) does not matter.
+    `memory` is the most bytes that one of its jobs may take, `params_schema` the JSON Schema of
+    its parameters; `fingerprint` changes whenever the definition or the code of its files does;
+    where these lie (`source`) does not matter.
     """
 
     name: str
@@ -33,15 +36,21 @@ class PipelineManifest(Struct, frozen=True, kw_only=True):
     params_schema: dict[str, Any] = {}
     retry: RetryPolicy = RetryPolicy()
     timeout_s: float | None = None
+    memory: int | None = None
     schedules: list[dict[str, Any]] = []
     source: str = ""
     code_hash: str = ""
 
     @property
     def fingerprint(self) -> str:
-        """A digest over all but the place of its file."""
-        told = msgspec.json.encode(msgspec.structs.replace(self, source=""), order="sorted")
-        return hashlib.sha256(told).hexdigest()[:16]
+        """A digest over all but the place of its file. What later versions of Jobdeck have
+        added counts only where it is used, so that old and new ones find the same."""
+        told = msgspec.to_builtins(msgspec.structs.replace(self, source=""))
+        for name, default in _ADDED_LATER.items():
+            if told[name] == default:
+                del told[name]
+        data = msgspec.json.encode(told, order="sorted")
+        return hashlib.sha256(data).hexdigest()[:16]
 
 
 class LoadReport(Struct, frozen=True, kw_only=True):

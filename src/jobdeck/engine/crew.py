@@ -12,8 +12,9 @@ from jobdeck.domain.limits import LOG_LINES
 from jobdeck.engine import endings
 from jobdeck.engine.batching import Meter
 from jobdeck.engine.inbox import Inbox
+from jobdeck.engine.memory import Killer, Scale
 from jobdeck.engine.orders import Orders
-from jobdeck.engine.workers import WorkerProcess
+from jobdeck.engine.workers import WorkerOptions, WorkerProcess
 from jobdeck.store import pools
 from jobdeck.store.database import Store
 from jobdeck.worker.protocol import (
@@ -22,6 +23,7 @@ from jobdeck.worker.protocol import (
     Exit,
     FileKept,
     HttpCall,
+    Leaving,
     Logs,
     NotLoaded,
     Outcomes,
@@ -51,7 +53,7 @@ class Crew:
         orders: Orders,
         meter: Meter,
         *,
-        target: str,
+        options: WorkerOptions,
         size: int,
     ) -> None:
         self.workers: list[WorkerProcess] = []
@@ -59,7 +61,8 @@ class Crew:
         self.news = False
         self._store, self._selector = store, selector
         self._inbox, self._orders, self._meter = inbox, orders, meter
-        self._target, self._size = target, size
+        self._options, self._size = options, size
+        self._scale, self._killer = Scale(options.memory), Killer()
         self._failures = 0
         self._start_at: Micros = 0
 
@@ -71,7 +74,7 @@ class Crew:
         with self._store.write() as conn:
             ids = [pools.add_worker(conn, pool_id, now) for _ in range(missing)]
         for worker_id in ids:
-            worker = WorkerProcess(*(worker_id, pool_id, self._target, self._store.files, now))
+            worker = WorkerProcess(worker_id, pool_id, self._options, now)
             self.workers.append(worker)
             self._register(worker)
 
@@ -148,7 +151,10 @@ class Crew:
                 self.news = True
                 self._inbox.came.append(worker)
             case NotLoaded():
-                log.error("code not loaded", target=self._target, error=message.message)
+                log.error("code not loaded", target=self._options.target, error=message.message)
+            case Leaving():
+                log.info("replacing a worker", worker=worker.id, why=message.why)
+                worker.leaving = True
 
     def _take_outcomes(self, worker: WorkerProcess, message: Outcomes) -> None:
         spent: dict[int, list[int]] = {}
@@ -165,6 +171,8 @@ class Crew:
 
     def watch(self, now: Micros) -> None:
         """See who has ended, and that running jobs obey their orders and deadlines."""
+        for found in self._scale.over(self.workers, now):
+            self._orders.relieve(*found)
         for worker in list(self.workers):
             if worker.ended or worker.process.poll() is not None:
                 self.bury(worker, now)
@@ -178,6 +186,7 @@ class Crew:
 
     def bury(self, worker: WorkerProcess, now: Micros, *, pool_ends: bool = False) -> None:
         """A worker has ended, or must now: its last words first, then what it leaves open."""
+        killed_by_us = worker.killed
         worker.kill()
         self.hear(worker)
         self._selector.unregister(worker.socket)
@@ -192,6 +201,9 @@ class Crew:
         worker.close()
         self.workers.remove(worker)
         why = worker.death()
+        if current and not killed_by_us and worker.struck_down() and self._killer.struck():
+            current.stopping = "memory"
+            current.stop_reason = "the system ran out of memory and killed its worker"
         for job in worker.handed:
             if job.number > begun:
                 self._inbox.endings.append(job.not_begun(now))

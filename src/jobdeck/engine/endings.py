@@ -66,7 +66,7 @@ def failed(
         "message": message or None,
         "error": _encode(error).decode() if error else None,
     }
-    if retryable and REASONS[reason].retries and job.stopping in ("", "timeout"):
+    if retryable and REASONS[reason].retries and job.stopping in ("", "timeout", "memory"):
         policy = job.flow.retry_of(error.step if error else "")
         delay = policy.delay(_failures(conn, job) + 1, retry_after_s) if policy.retries else None
         if delay is not None:
@@ -91,6 +91,10 @@ def killed(conn: Connection, job: Handed, now: Micros) -> Ending:
     """Its worker was killed because the job did not stop, or at somebody's order."""
     if job.stopping == "timeout":
         return timed_out(conn, job, now, now)
+    if job.stopping == "memory":
+        used = {"max_rss_kb": job.peak_kb}
+        reason, message = Reason.OUT_OF_MEMORY, job.stop_reason
+        return failed(conn, job, now, now, reason=reason, message=message, used=used)
     return job.stopped(now)
 
 

@@ -34,6 +34,7 @@ class Handed:
     step_deadline: Micros | None = None
     kill_at: Micros | None = None
     output_lines: int = 0
+    peak_kb: int | None = None
 
     @property
     def key(self) -> tuple[int, int]:

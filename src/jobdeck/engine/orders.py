@@ -6,6 +6,7 @@ import structlog
 from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import SECOND, Micros
+from jobdeck.domain.sizes import format_size
 from jobdeck.engine.handed import Handed
 from jobdeck.engine.workers import WorkerProcess
 from jobdeck.store.tables import running
@@ -75,6 +76,17 @@ class Orders:
         timeout = job.flow.step(report.position).timeout_s
         if timeout is not None:
             job.step_deadline = report.started_at + round(timeout * SECOND)
+
+    def relieve(self, worker: WorkerProcess, job: Handed, used: int, limit: int) -> None:
+        """The worker takes more memory than it may: it goes, before others are short of it."""
+        if not job.stopping:
+            job.stopping = "memory"
+            job.stop_reason = (
+                f"took {format_size(used)} of memory, its limit is {format_size(limit)}"
+            )
+            job.peak_kb = used // 1024
+        log.info("killing a worker", worker=worker.id, job=job.claimed.job_id, why=job.stop_reason)
+        worker.kill()
 
     def enforce(self, worker: WorkerProcess, job: Handed, now: Micros) -> None:
         """See that the running job obeys: told once, killed when its time is up."""

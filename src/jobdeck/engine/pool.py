@@ -31,7 +31,7 @@ from jobdeck.engine.handed import Handed
 from jobdeck.engine.inbox import Inbox
 from jobdeck.engine.notices import Notices
 from jobdeck.engine.orders import Orders
-from jobdeck.engine.workers import WorkerProcess
+from jobdeck.engine.workers import WorkerOptions, WorkerProcess
 from jobdeck.store import delays, pools, steps
 from jobdeck.store.claims import Begun, begin, claim
 from jobdeck.store.database import Store
@@ -53,13 +53,16 @@ RETRY_STORE_S = 0.5
 class PoolOptions(Struct, frozen=True, kw_only=True):
     """What a pool is started with: what its workers load, how many they are, the queues it
     serves (none named: all), seconds a job has to stop by itself, and seconds that running jobs
-    may go on after the pool was told to end."""
+    may go on after the pool was told to end. A job may take `worker_memory` bytes (None: any
+    amount), and a worker is replaced after `worker_jobs` jobs (0: never)."""
 
     target: str
     workers: int
     queues: frozenset[str] = frozenset()
     grace_s: float = STOP_GRACE_S
     drain_s: float = 5.0
+    worker_memory: int | None = None
+    worker_jobs: int = 0
 
 
 class LeaseLost(Exception):
@@ -98,7 +101,10 @@ class Pool:
     def _new_crew(self) -> Crew:
         return Crew(
             *(self.store, self._selector, self._inbox, self._orders, self._meter),
-            target=self.options.target,
+            options=WorkerOptions(
+                *(self.options.target, self.store.files),
+                *(self.options.worker_memory, self.options.worker_jobs),
+            ),
             size=self.options.workers,
         )
 

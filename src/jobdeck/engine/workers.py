@@ -9,6 +9,7 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import psutil
@@ -32,13 +33,23 @@ from jobdeck.worker.protocol import (
 _CHUNK = 1 << 18
 
 
+class WorkerOptions(NamedTuple):
+    """How a worker is started: what it loads, the folder of files, the bytes of memory that it
+    may take (None: any amount), and after how many jobs it ends (0: never)."""
+
+    target: str
+    files: Path
+    memory: int | None = None
+    jobs: int = 0
+
+
 class WorkerProcess:
     """One worker with the jobs it was handed, oldest first.
 
     Writing never blocks the pool: what the socket does not take stays in `outgoing`.
     """
 
-    def __init__(self, worker_id: int, pool_id: int, target: str, files: Path, now: Micros) -> None:
+    def __init__(self, worker_id: int, pool_id: int, options: WorkerOptions, now: Micros) -> None:
         self.id = worker_id
         self.pool_id = pool_id
         self.started_at = now
@@ -65,7 +76,9 @@ class WorkerProcess:
             else {"stdout": os.pipe(), "stderr": os.pipe()}
         )
         arguments = ["--socket", str(theirs.fileno()), "--board", str(self.board.fd)]
-        arguments += ["--target", target, "--files", str(files), "--worker", str(worker_id)]
+        arguments += ["--target", options.target, "--files", str(options.files)]
+        arguments += ["--worker", str(worker_id), "--jobs", str(options.jobs)]
+        arguments += ["--memory", str(options.memory or 0)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "jobdeck.worker", *arguments],
             pass_fds=(theirs.fileno(), self.board.fd),
@@ -206,6 +219,10 @@ class WorkerProcess:
         self.board.close()
         for read_end, _ in self.outputs.values():
             os.close(read_end)
+
+    def struck_down(self) -> bool:
+        """Whether SIGKILL has ended it."""
+        return self.process.poll() == -signal.SIGKILL
 
     def death(self) -> str:
         """How it ended, in words."""

@@ -34,6 +34,7 @@ def make_manifest(pipeline: Pipeline) -> PipelineManifest:
         params_schema=plan.params.schema,
         retry=pipeline.retry,
         timeout_s=pipeline.timeout_s,
+        memory=pipeline.memory,
         schedules=pipeline.schedules,
         source=_source(pipeline),
         code_hash=_code_hash(pipeline),

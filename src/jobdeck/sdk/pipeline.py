@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, over
 from jobdeck.domain import clock
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.retry import RetryPolicy
+from jobdeck.domain.sizes import parse_size
 from jobdeck.sdk import registry, settings
 from jobdeck.sdk.settings import JobSettings, PipelineSettings, RetryRules, StepSettings
 
@@ -65,6 +66,7 @@ class Pipeline:
         self.retry = settings.retry_policy(given) or RetryPolicy()
         self.rules = settings.retry_rules(given) or RetryRules()
         self.timeout_s = clock.parse_duration(given.get("timeout"), "timeout")
+        self.memory = parse_size(given["memory"], "memory") if given.get("memory") else None
         self.schedules = settings.schedules(given)
         self.hints = settings.check_hints(given.get("hints", {}))
         self.doc: str = given.get("doc", "")

@@ -29,9 +29,10 @@ class StepSettings(TypedDict, total=False):
 
 class PipelineSettings(TypedDict, total=False):
     """Besides those of a step: the `queue` and `priority` of its jobs (larger goes first), the
-    model of its parameters, when it runs by itself (`schedule`: one or several cron expressions
-    in `timezone`; `every`: an interval; for both `jitter`, `misfire` and `overlap`), and `hints`:
-    by error class or pattern of its text, what to do about it, or a pair of that and a link."""
+    model of its parameters, the `memory` that one may take (512MB), when it runs by itself
+    (`schedule`: one or several cron expressions in `timezone`; `every`: an interval; for both
+    `jitter`, `misfire` and `overlap`), and `hints`: by error class or pattern of its text, what
+    to do about it, or a pair of that and a link."""
 
     retries: int | RetryPolicy
     backoff: float | str
@@ -41,6 +42,7 @@ class PipelineSettings(TypedDict, total=False):
     queue: str
     priority: int
     params: type[Any] | None
+    memory: str | None
     schedule: str | Sequence[str]
     every: float | str
     timezone: str

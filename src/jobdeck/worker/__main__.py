@@ -26,6 +26,7 @@ from jobdeck.worker.protocol import NotLoaded, Ready
 from jobdeck.worker.runner import Runner
 from jobdeck.worker.runtime import SocketRuntime
 from jobdeck.worker.target import load_target
+from jobdeck.worker.wear import Wear
 
 
 class PoolTransport:
@@ -80,6 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     runner = Runner({n: p.plan for n, p in pipelines.items()}, runtime, outbox, board, output)
     gc.collect()
     gc.freeze()
+    runner.wear = Wear(int(given.get("--jobs", 0)), int(given.get("--memory", 0)) // 1024)
     outbox.put(Ready(os.getpid(), {n: p.manifest.fingerprint for n, p in pipelines.items()}))
     outbox.flush()
     runner.run()

@@ -89,6 +89,12 @@ class NotLoaded(Struct, frozen=True, array_like=True, tag="not_loaded"):
     traceback: str
 
 
+class Leaving(Struct, frozen=True, array_like=True, tag="leaving"):
+    """The worker begins no further job and ends, so that a new one takes its place."""
+
+    why: str
+
+
 class StepReport(Struct, frozen=True, array_like=True, tag="step"):
     """Where a step stands; the newest one counts. `status` is running, completed, failed or
     stopped; `checkpoint` the state to go on from after a crash."""
@@ -222,6 +228,7 @@ ToWorker = Run | Stop | Recall | Reply | Exit
 ToPool = (
     Ready
     | NotLoaded
+    | Leaving
     | Outcomes
     | StepReport
     | Logs

@@ -16,9 +16,10 @@ from jobdeck.worker.folder import WorkingFolder
 from jobdeck.worker.inbox import Inbox
 from jobdeck.worker.outbox import OUTCOMES_S, Outbox
 from jobdeck.worker.output import Output
-from jobdeck.worker.protocol import JobSpec, Outcome, Recalled
+from jobdeck.worker.protocol import JobSpec, Leaving, Outcome, Recalled
 from jobdeck.worker.runtime import SocketRuntime
 from jobdeck.worker.usage import Meter
+from jobdeck.worker.wear import Wear
 
 MEASURED_US = 1000
 """Jobs shorter than this are not worth measuring."""
@@ -44,6 +45,7 @@ class Runner:
         self._meter = Meter()
         self._folder = WorkingFolder()
         self._number = 0
+        self.wear = Wear()
         self._handlers: dict[int, Any] = {
             signal.SIGINT: signal.SIG_IGN,
             signal.SIGTERM: lambda _number, _frame: self._inbox.leave(),
@@ -59,6 +61,10 @@ class Runner:
                 break
             self._meter.start()
             self._run_batch(batch)
+            worn = self.wear.out(self._number)
+            if worn:
+                self._outbox.put(Leaving(worn))
+                self._inbox.leave()
             self._outbox.flush()
         self._give_back()
         self._outbox.flush()
@@ -67,7 +73,7 @@ class Runner:
         take = self._inbox.waiting.pop
         outbox, alarm = self._outbox, self._runtime.alarm
         for spec in batch:
-            if self._inbox.leaving:
+            if self._inbox.leaving or self._number >= self.wear.jobs:
                 return
             self._number += 1
             if take((spec.job, spec.claim), None) is None:

@@ -7,6 +7,7 @@ import resource
 
 _RESET_PEAK = b"5"
 _RISE_KB = 4096
+_RESIDENT = re.compile(rb"VmRSS:\s*(\d+) kB")
 _PEAK = re.compile(rb"VmHWM:\s*(\d+) kB")
 
 
@@ -49,6 +50,17 @@ class Meter:
                 os.write(self._clear, _RESET_PEAK)
             self._low_kb = self._peak_kb()
         return used, peak
+
+    def resident_kb(self) -> int:
+        """The resident memory of this process now, in kB."""
+        if self._status is not None:
+            with contextlib.suppress(OSError):
+                found = _RESIDENT.search(os.pread(self._status, 4096, 0))
+                if found is not None:
+                    return int(found[1])
+        import psutil
+
+        return int(psutil.Process().memory_info().rss) // 1024
 
     def _peak_kb(self) -> int:
         # Not from rusage where it can be helped: there the peak of the process that started

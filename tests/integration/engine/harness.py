@@ -17,6 +17,7 @@ import psutil
 from jobdeck.domain import clock
 from jobdeck.domain.records import Job
 from jobdeck.domain.states import Reason, Status
+from jobdeck.engine.pool import PoolOptions
 from jobdeck.store import attempts, flows, jobs, pipelines, stops
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob, enqueue
@@ -30,9 +31,8 @@ _POOL = """
 import sys
 from jobdeck.engine.pool import Pool, PoolOptions
 from jobdeck.store.database import Store
-url, target, workers, grace, drain = sys.argv[1:]
-Pool(Store(url), PoolOptions(target=target, workers=int(workers), grace_s=float(grace),
-                             drain_s=float(drain))).run()
+import msgspec
+Pool(Store(sys.argv[1]), msgspec.json.decode(sys.argv[2], type=PoolOptions)).run()
 """
 
 _MAINTENANCE = """
@@ -78,10 +78,13 @@ class Deck:
                 pipelines.register(conn, manifest, clock.now(), publish=True)
 
     def start_pool(
-        self, workers: int = 1, grace_s: float = 0.5, drain_s: float = 0.5
+        self, workers: int = 1, grace_s: float = 0.5, drain_s: float = 0.5, **more: Any
     ) -> subprocess.Popen[bytes]:
-        """A pool process."""
-        return self._start(_POOL, str(self.target), str(workers), str(grace_s), str(drain_s))
+        """A pool process; `more` are further fields of `PoolOptions`."""
+        options = PoolOptions(
+            target=str(self.target), workers=workers, grace_s=grace_s, drain_s=drain_s, **more
+        )
+        return self._start(_POOL, msgspec.json.encode(options).decode())
 
     def start_maintenance(self) -> subprocess.Popen[bytes]:
         """A maintenance process."""
