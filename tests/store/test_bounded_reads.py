@@ -46,7 +46,7 @@ def history(
             (JOBS, START, START, START),
         )
         conn.exec_driver_sql(
-            "INSERT INTO unsuccessful SELECT id, flow_id, status, finished_at FROM jobs "
+            "INSERT INTO unsuccessful SELECT id, flow_id, status, finished_at, 7 FROM jobs "
             "WHERE status = 2"
         )
         conn.exec_driver_sql(
@@ -85,6 +85,8 @@ WHERE: tuple[dict[str, Any], ...] = (
     {"parent": 7},
     {"schedule": 3},
     {"roots": True},
+    {"error_group": 7},
+    {"error_group": 7, "flow": "rare"},
 )
 ALSO: tuple[dict[str, Any], ...] = (
     {},

@@ -15,7 +15,7 @@ from jobdeck.http.auth import VIEWER
 from jobdeck.http.live import Batch, Topic
 from jobdeck.http.state import AtDeck, Deck
 
-TOPICS = ("job", "jobs", "queue", "schedule", "pool", "pipeline", "flow")
+TOPICS = ("job", "jobs", "queue", "schedule", "pool", "pipeline", "flow", "error")
 ALIVE_S = 15.0
 RETRY_MS = 2000
 LIFE_S = 900.0

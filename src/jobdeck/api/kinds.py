@@ -72,6 +72,9 @@ def job_filter(
     ] = "",
     parent: _Number = None,
     schedule: _Number = None,
+    error: Annotated[
+        int | None, QueryParameter(description="Number of an error group", ge=1, le=2**53)
+    ] = None,
 ) -> JobFilter:
     """The filter that a query describes.
 
@@ -88,6 +91,7 @@ def job_filter(
         q=q,
         parent=parent,
         schedule=schedule,
+        error_group=error,
     )
 
 

@@ -5,6 +5,7 @@ from litestar.types import ControllerRouterHandler
 
 from jobdeck.api import events
 from jobdeck.api.docs import docs_router
+from jobdeck.api.error_groups import ErrorsApi
 from jobdeck.api.flows import FlowsApi
 from jobdeck.api.job_parts import JobPartsApi
 from jobdeck.api.jobs import FlowJobsApi, JobsApi
@@ -24,6 +25,7 @@ CONTROLLERS = (
     JobsApi,
     JobPartsApi,
     FlowJobsApi,
+    ErrorsApi,
     FlowsApi,
     PipelinesApi,
     QueuesApi,

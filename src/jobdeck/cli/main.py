@@ -9,6 +9,7 @@ import rich_click as click
 
 from jobdeck.cli.complaint import complain
 from jobdeck.cli.db import db
+from jobdeck.cli.errors import errors
 from jobdeck.cli.flows import flows
 from jobdeck.cli.jobs import jobs
 from jobdeck.cli.new import new
@@ -32,7 +33,9 @@ def jobdeck() -> None:
     """
 
 
-for command in (up, new, web, worker, run, jobs, flows, queues, schedules, workers, pipelines, db):
+for command in (
+    *(up, new, web, worker, run, jobs, errors, flows, queues, schedules, workers, pipelines, db),
+):
     jobdeck.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""The JSON of what a server answers about jobs that do not get on."""
+"""The JSON of what a server answers about jobs that do not get on, and why they fail."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
@@ -6,8 +6,9 @@ from typing import Annotated, Any, Self
 import msgspec
 from msgspec import Meta, Struct
 
-from jobdeck.client.shapes import Shape, when
-from jobdeck.domain import clock, liveness, why
+from jobdeck.client.shapes import Shape, micros, when
+from jobdeck.domain import clock, liveness, records, why
+from jobdeck.domain.filters import Page
 from jobdeck.domain.states import Status
 
 
@@ -77,3 +78,60 @@ class Recovery(Struct, frozen=True):
         """The record of this shape."""
         jobs = [each.record() for each in self.jobs]
         return liveness.Recovery(jobs=jobs, dry_run=self.dry_run, more=self.more)
+
+
+class ErrorGroup(Shape):
+    """Failures that are the same error: `message` has marks in the place of what differs, and
+    `example` is the message of `last_job`. `failures` is how often it happened, `jobs` how many
+    jobs stand failed by it now, `hours` the failures in each of the last hours, the present one
+    last. `state` is open, resolved, or reopened by a failure after that."""
+
+    RECORD = records.ErrorGroup
+
+    id: int
+    state: str
+    type: str
+    place: str
+    message: str
+    example: str
+    failures: int
+    jobs: int
+    first_at: datetime
+    last_at: datetime
+    last_job: int
+    flows: list[str]
+    hours: list[int]
+    resolved_at: datetime | None
+    resolved_by: str
+    resolved_reason: str
+    reopened_at: datetime | None
+
+    @classmethod
+    def of(cls, record: records.ErrorGroup, **more: Any) -> Self:
+        """The shape of that group, with its state."""
+        return super().of(record, **more, state=record.state)
+
+
+class ErrorGroups(Struct, frozen=True):
+    """One page of error groups; `next` is the cursor of the following one."""
+
+    items: list[ErrorGroup]
+    next: str | None
+    searched_to: datetime | None
+
+    @classmethod
+    def of(cls, page: Page[records.ErrorGroup]) -> "ErrorGroups":
+        """The shape of that page."""
+        items = [ErrorGroup.of(each) for each in page.items]
+        return cls(items, page.next, when(page.searched_to))
+
+    def page(self) -> Page[records.ErrorGroup]:
+        """The page of this shape."""
+        items = [each.record() for each in self.items]
+        return Page(items, self.next, micros(self.searched_to))
+
+
+class Retried(Struct, frozen=True):
+    """How many jobs will be tried again."""
+
+    retried: int

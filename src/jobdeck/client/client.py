@@ -23,6 +23,7 @@ from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import (
     ApiCall,
     Attempt,
+    ErrorGroup,
     Event,
     Flow,
     Job,
@@ -280,6 +281,37 @@ class Client(AbstractContextManager["Client"]):
     def delete(self, job_id: int, *, reason: str = "") -> None:
         """Delete an ended job with all that was recorded of it."""
         self._backend.delete(job_id, reason)
+
+    # -- errors ------------------------------------------------------------------------------
+
+    def errors(
+        self,
+        *,
+        state: str = "",
+        flow: str = "",
+        q: str = "",
+        limit: int = PAGE,
+        cursor: str | None = None,
+    ) -> Page[ErrorGroup]:
+        """One page of error groups, what happened last first: `open` or `resolved` ones, those
+        that happened in a flow, those with a text in type, place or message."""
+        return self._backend.errors(state, flow, q, limit, cursor)
+
+    def error(self, group_id: int) -> ErrorGroup:
+        """The error group of that number; `jobs(error_group=...)` lists its jobs."""
+        return self._backend.error(group_id)
+
+    def resolve_error(self, group_id: int, *, reason: str = "") -> ErrorGroup:
+        """Mark it resolved; the next failure of its kind opens it again."""
+        return self._backend.resolve_error(group_id, reason)
+
+    def reopen_error(self, group_id: int, *, reason: str = "") -> ErrorGroup:
+        """Open a resolved one again."""
+        return self._backend.reopen_error(group_id, reason)
+
+    def retry_error(self, group_id: int, *, reason: str = "") -> int:
+        """Try every job that stands failed by it once more; gives how many."""
+        return self._backend.retry_error(group_id, reason)
 
     # -- pipelines and flows -----------------------------------------------------------------
 

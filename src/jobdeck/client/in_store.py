@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from jobdeck.actions import error_groups as error_actions
 from jobdeck.actions import flows as flow_actions
 from jobdeck.actions import jobs as job_actions
 from jobdeck.actions import pipelines as pipeline_actions
@@ -26,6 +27,7 @@ from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import (
     ApiCall,
     Attempt,
+    ErrorGroup,
     Event,
     Flow,
     Job,
@@ -46,6 +48,7 @@ from jobdeck.store import (
     attempts,
     calls,
     counters,
+    error_groups,
     events,
     facts,
     files,
@@ -182,6 +185,29 @@ class InStore:
 
     def delete(self, job_id: int, reason: str) -> None:
         job_actions.delete(self.store, self.actor, reason, job_id)
+
+    # -- errors ------------------------------------------------------------------------------
+
+    def errors(
+        self, state: str, flow: str, q: str, limit: int, cursor: str | None
+    ) -> Page[ErrorGroup]:
+        with self.store.read() as conn:
+            return error_groups.find(
+                conn, now=clock.now(), state=state, flow=flow, q=q, limit=limit, cursor=cursor
+            )
+
+    def error(self, group_id: int) -> ErrorGroup:
+        with self.store.read() as conn:
+            return error_groups.get(conn, group_id, clock.now())
+
+    def resolve_error(self, group_id: int, reason: str) -> ErrorGroup:
+        return error_actions.resolve(self.store, self.actor, reason, group_id)
+
+    def reopen_error(self, group_id: int, reason: str) -> ErrorGroup:
+        return error_actions.reopen(self.store, self.actor, reason, group_id)
+
+    def retry_error(self, group_id: int, reason: str) -> int:
+        return error_actions.retry(self.store, self.actor, reason, group_id)
 
     # -- pipelines and flows -----------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import (
     ApiCall,
     Attempt,
+    ErrorGroup,
     Event,
     Flow,
     Job,
@@ -109,6 +110,7 @@ class OverHttp:
             "q": wanted.q,
             "parent": wanted.parent,
             "schedule": wanted.schedule,
+            "error": wanted.error_group,
             "sort": ",".join(sort),
             "limit": limit,
             "cursor": cursor,
@@ -194,6 +196,33 @@ class OverHttp:
 
     def delete(self, job_id: int, reason: str) -> None:
         self.connection.send("DELETE", f"/jobs/{job_id}", query={"reason": reason})
+
+    # -- errors ------------------------------------------------------------------------------
+
+    def errors(
+        self, state: str, flow: str, q: str, limit: int, cursor: str | None
+    ) -> Page[ErrorGroup]:
+        query = {"state": state, "flow": flow, "q": q, "limit": limit, "cursor": cursor}
+        return self.connection.call("GET", "/errors", answers.ErrorGroups, query=query).page()
+
+    def error(self, group_id: int) -> ErrorGroup:
+        found: ErrorGroup = self._one("GET", f"/errors/{group_id}", answers.ErrorGroup)
+        return found
+
+    def resolve_error(self, group_id: int, reason: str) -> ErrorGroup:
+        return self._of_error(group_id, "resolve", reason)
+
+    def reopen_error(self, group_id: int, reason: str) -> ErrorGroup:
+        return self._of_error(group_id, "reopen", reason)
+
+    def _of_error(self, group_id: int, deed: str, reason: str) -> ErrorGroup:
+        path, body = f"/errors/{group_id}/{deed}", requests.Why(reason=reason)
+        found: ErrorGroup = self._one("POST", path, answers.ErrorGroup, body=body)
+        return found
+
+    def retry_error(self, group_id: int, reason: str) -> int:
+        path, body = f"/errors/{group_id}/retry", requests.Why(reason=reason)
+        return self.connection.call("POST", path, answers.Retried, body=body).retried
 
     # -- pipelines and flows -----------------------------------------------------------------
 

@@ -19,7 +19,8 @@ SORTS = ("id", "created", "started", "finished", "duration", "priority", "status
 
 class JobFilter(Struct, frozen=True, kw_only=True):
     """Every condition that is set must hold; an empty one lets all pass. `q` is a text that
-    must occur in the parameters, the message or the error; `roots` leaves children out."""
+    must occur in the parameters, the message or the error; `roots` leaves children out;
+    `error_group` is the number of an error group: jobs that stand failed by that error."""
 
     status: tuple[Status, ...] = ()
     pipeline: str = ""
@@ -31,6 +32,7 @@ class JobFilter(Struct, frozen=True, kw_only=True):
     parent: int | None = None
     schedule: int | None = None
     roots: bool = False
+    error_group: int | None = None
 
 
 class Page(Struct, Generic[T], frozen=True):

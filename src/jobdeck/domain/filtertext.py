@@ -10,7 +10,7 @@ from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.states import Status
 
-NAMES = ("status", "pipeline", "flow", "queue", "parent", "schedule", "since", "until")
+NAMES = ("status", "pipeline", "flow", "queue", "parent", "schedule", "error", "since", "until")
 _TERM = re.compile(r"(?P<name>[A-Za-z_]+):(?P<value>.*)", re.DOTALL)
 
 
@@ -53,10 +53,10 @@ def _add(values: dict[str, Any], name: str, text: str, now: Micros) -> None:
         values["status"] = tuple(dict.fromkeys((*found, *statuses(text))))
     elif name in ("since", "until"):
         values["created_after" if name == "since" else "created_before"] = moment(text, now, name)
-    elif name in ("parent", "schedule"):
+    elif name in ("parent", "schedule", "error"):
         if not (text.isascii() and text.isdecimal() and len(text) < 19):
             raise InvalidValue(name, f"{text!r} is not a number")
-        values[name] = int(text)
+        values["error_group" if name == "error" else name] = int(text)
     else:
         values[name] = text
 

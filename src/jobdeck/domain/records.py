@@ -290,6 +290,37 @@ class Worker(Struct, frozen=True, kw_only=True):
     progress: Progress | None = None
 
 
+class ErrorGroup(Struct, frozen=True, kw_only=True):
+    """Failures that are the same error, see `domain.fingerprint`. `message` has marks in the place
+    of what differs, `example` is the message of `last_job`. `failures` is how often it happened,
+    `jobs` how many jobs stand failed by it now; `hours` the failures in each of the last hours,
+    the present one last. A resolved one is opened again by the next failure, at `reopened_at`."""
+
+    id: int
+    type: str
+    place: str
+    message: str
+    example: str
+    failures: int
+    jobs: int
+    first_at: Micros
+    last_at: Micros
+    last_job: int
+    flows: list[str] = []
+    hours: list[int] = []
+    resolved_at: Micros | None = None
+    resolved_by: str = ""
+    resolved_reason: str = ""
+    reopened_at: Micros | None = None
+
+    @property
+    def state(self) -> str:
+        """`resolved`, `reopened` if it came back after that, else `open`."""
+        if self.resolved_at is not None:
+            return "resolved"
+        return "open" if self.reopened_at is None else "reopened"
+
+
 class AuditRow(Struct, frozen=True, kw_only=True):
     """One change that somebody asked for."""
 
@@ -306,7 +337,7 @@ class AuditRow(Struct, frozen=True, kw_only=True):
 
 class Change(Struct, frozen=True, kw_only=True):
     """A hint that something changed, for live pages and scripts. `topic` is job, jobs, queue,
-    schedule, pool, pipeline or flow; `ref` its number or name; `kind` what happened to it."""
+    schedule, pool, pipeline, flow or error; `ref` its number or name; `kind` what happened."""
 
     id: int
     at: Micros

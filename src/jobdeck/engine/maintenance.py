@@ -10,7 +10,7 @@ from jobdeck.domain.errors import StoreError
 from jobdeck.engine.leader import Leadership
 from jobdeck.engine.reaper import Reaper
 from jobdeck.engine.scheduler import Scheduler
-from jobdeck.store import changes, schedules, sessions
+from jobdeck.store import changes, error_groups, schedules, sessions
 from jobdeck.store.database import Store
 
 log = structlog.get_logger()
@@ -19,6 +19,7 @@ TURN_S = 0.5
 TRIM_EVERY = 60 * SECOND
 KEEP_CHANGES = 600 * SECOND
 KEEP_FIRES = 7 * 86400 * SECOND
+KEEP_ERRORS = 90 * 86400 * SECOND
 
 
 class Maintenance:
@@ -58,6 +59,7 @@ class Maintenance:
                 changes.trim(conn, now - KEEP_CHANGES)
                 sessions.purge(conn, now)
                 schedules.trim_fires(conn, now - KEEP_FIRES)
+                error_groups.trim(conn, now, KEEP_ERRORS)
             self._trim_at = now + TRIM_EVERY
         due = self._scheduler.next_due()
         if due is None:

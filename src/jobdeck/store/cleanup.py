@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, select
 
 from jobdeck.domain.states import Code
-from jobdeck.store import counters
+from jobdeck.store import counters, error_groups
 from jobdeck.store.tables import (
     api_calls,
     attempts,
@@ -18,13 +18,12 @@ from jobdeck.store.tables import (
     logs,
     parents,
     steps,
-    unsuccessful,
 )
 
 CHUNK = 500
 """Jobs to delete in one transaction, so that writers need not wait long."""
 
-_BELONGING = (steps, logs, api_calls, events, attempts, unsuccessful, parents)
+_BELONGING = (steps, logs, api_calls, events, attempts, parents)
 
 
 class Deleted(NamedTuple):
@@ -54,6 +53,7 @@ def delete_jobs(conn: Connection, job_ids: Sequence[int]) -> Deleted:
     paths = list(conn.execute(statement).scalars())
     for table in _BELONGING:
         conn.execute(delete(table).where(table.c.job_id.in_(ids)))
+    error_groups.leave(conn, ids, deleted=True)
     conn.execute(delete(children).where(children.c.parent_id.in_(ids)))
     if parent_ids:
         conn.execute(

@@ -2,7 +2,7 @@
 the job's children have ended. Whoever reports late, or twice, changes nothing."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import compress
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code, Reason
-from jobdeck.store import counters, followers, parents, triggered
+from jobdeck.store import counters, error_groups, followers, parents, triggered
 from jobdeck.store.claims import READY, release, requeue
 from jobdeck.store.rows import insert_rows
 from jobdeck.store.tables import attempts, delayed, jobs, running, unsuccessful
@@ -223,19 +223,25 @@ def close(conn: Connection, final: Sequence[Ending]) -> None:
             alike[used].append((*fixed, *compress(others, used), job_id))
         for used, group in alike.items():
             conn.exec_driver_sql(_close_sqlite(used), group)
-    _note_unsuccessful(conn, final)
+    missed = [e for e in final if e.code != Code.COMPLETED]
+    if missed:
+        _note_unsuccessful(conn, missed)
 
 
-def _note_unsuccessful(conn: Connection, final: Iterable[Ending]) -> None:
+def _note_unsuccessful(conn: Connection, missed: Sequence[Ending]) -> None:
+    failures = [
+        error_groups.Failure(
+            e.job_id, e.flow_id, e.finished_at, e.reason or "", e.message or "", e.error
+        )
+        for e in missed
+        if e.code == Code.FAILED
+    ]
+    groups = error_groups.record(conn, failures) if failures else {}
     insert_rows(
         conn,
         unsuccessful,
-        ("job_id", "flow_id", "status", "finished_at"),
-        [
-            (e.job_id, e.flow_id, int(e.code), e.finished_at)
-            for e in final
-            if e.code != Code.COMPLETED
-        ],
+        ("job_id", "flow_id", "status", "finished_at", "group_id"),
+        [(e.job_id, e.flow_id, int(e.code), e.finished_at, groups.get(e.job_id)) for e in missed],
     )
 
 

@@ -71,7 +71,8 @@ def plan(conn: Connection, wanted: JobFilter) -> Plan:
     nothing = Plan(low=1, high=0)
     low, high = periods.numbers(conn, wanted.created_after, wanted.created_before)
     made = Plan(low=low, high=high, binds={})
-    if not all(is_number(n) for n in (wanted.parent, wanted.schedule) if n is not None):
+    numbers = (wanted.parent, wanted.schedule, wanted.error_group)
+    if not all(is_number(n) for n in numbers if n is not None):
         return nothing
     flow_ids = _flow_ids(conn, wanted)
     queue_id = _queue_id(conn, wanted.queue)
@@ -79,7 +80,11 @@ def plan(conn: Connection, wanted: JobFilter) -> Plan:
         return nothing
     _restrict(made, conn, wanted)
     statuses = set(wanted.status) if len(set(wanted.status)) < len(Status) else set()
-    if wanted.parent is not None or wanted.schedule is not None:
+    if wanted.error_group is not None:
+        if statuses and Status.FAILED not in statuses:
+            return nothing
+        made.sources = [_by_error(made, wanted, flow_ids, queue_id)]
+    elif wanted.parent is not None or wanted.schedule is not None:
         made.sources = [_by_origin(made, wanted, flow_ids, queue_id, statuses)]
     elif statuses and Status.COMPLETED not in statuses:
         made.sources = list(_by_status(conn, made, flow_ids, queue_id, statuses))
@@ -145,6 +150,28 @@ def _by_origin(
         made.rest.append("jobs.flow_id IN :flow_ids")
         made.binds["flow_ids"] = flow_ids
     return Source("jobs", _EVERY, index, (seek,), own=_on_jobs(made, queue_id, statuses))
+
+
+def _by_error(
+    made: Plan, wanted: JobFilter, flow_ids: list[int] | None, queue_id: int | None
+) -> Source:
+    """Only jobs that stand failed have a group."""
+    made.binds["error_group"] = wanted.error_group
+    for column, name, value in (
+        ("parent_id", "parent", wanted.parent),
+        ("schedule_id", "schedule", wanted.schedule),
+        ("queue_id", "queue_id", queue_id),
+    ):
+        if value is not None:
+            made.rest.append(f"jobs.{column} = :{name}")
+            made.binds[name] = value
+    own: tuple[str, ...] = ()
+    if flow_ids is not None:
+        # The sign keeps SQLite from an index that is in another order than the numbers.
+        own = ("+unsuccessful.flow_id IN :flow_ids",)
+        made.binds["flow_ids"] = flow_ids
+    seek = ("unsuccessful.group_id = :error_group",)
+    return Source("unsuccessful", "job_id", "ix_unsuccessful_group", seek, own)
 
 
 def _on_jobs(made: Plan, queue_id: int | None, statuses: set[Status]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from sqlalchemy import insert as insert_into
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code, Reason
-from jobdeck.store import counters, parents
+from jobdeck.store import counters, error_groups, parents
 from jobdeck.store.claims import READY, requeue
 from jobdeck.store.outcomes import Ending, close, finish, wake_parents
 from jobdeck.store.tables import (
@@ -18,7 +18,6 @@ from jobdeck.store.tables import (
     ready,
     running,
     steps,
-    unsuccessful,
 )
 
 
@@ -162,7 +161,7 @@ def reopen(conn: Connection, job_id: int, *, from_position: int | None = None) -
             **dict.fromkeys(("finished_at", "cpu_us", "max_rss_kb", "worker_id", "pool_id"), None),
         )
     )
-    conn.execute(delete(unsuccessful).where(unsuccessful.c.job_id == job_id))
+    error_groups.leave(conn, [job_id])
     if row.started_at is not None:
         archived = row._asdict()
         for name in ("flow_id", "queue_id", "priority", "claim", "parent_id"):

@@ -240,6 +240,7 @@ delayed = Table(
 )
 
 # The few that did not complete, so that the failed list needs no index on `jobs.status`.
+# `group_id` is the error group of one that failed.
 unsuccessful = Table(
     "unsuccessful",
     metadata,
@@ -247,8 +248,60 @@ unsuccessful = Table(
     Column("flow_id", Integer, nullable=False),
     Column("status", SmallInteger, nullable=False),
     Column("finished_at", Time, nullable=False),
+    Column("group_id", Number),
     Index("ix_unsuccessful_status", "status", "job_id"),
     Index("ix_unsuccessful_flow", "flow_id", "status", "job_id"),
+    Index(
+        "ix_unsuccessful_group",
+        *("group_id", "job_id"),
+        sqlite_where=text("group_id IS NOT NULL"),
+        postgresql_where=text("group_id IS NOT NULL"),
+    ),
+)
+
+# Failures that are the same error, see `domain.fingerprint`. `failures` is how often it happened,
+# `jobs` how many jobs stand failed by it now. A failure after `resolved_at` opens it again.
+error_groups = Table(
+    "error_groups",
+    metadata,
+    _number(),
+    Column("fingerprint", Text, nullable=False, unique=True),
+    Column("type", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("example", Text, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("jobs", BigInteger, nullable=False),
+    Column("first_at", Time, nullable=False),
+    Column("last_at", Time, nullable=False),
+    Column("last_job_id", Number, nullable=False),
+    Column("resolved_at", Time),
+    Column("resolved_by", Text, nullable=False, server_default=""),
+    Column("resolved_reason", Text, nullable=False, server_default=""),
+    Column("reopened_at", Time),
+    Index("ix_error_groups_last_at_id", "last_at", "id"),
+    postgresql_with={"fillfactor": 60},
+    **NUMBERED,
+)
+
+# How often the error happened in the hour that begins at `hour`.
+error_hours = Table(
+    "error_hours",
+    metadata,
+    Column("group_id", Number, primary_key=True, autoincrement=False),
+    Column("hour", Time, primary_key=True, autoincrement=False),
+    Column("n", Integer, nullable=False),
+    Index("ix_error_hours_hour", "hour"),
+)
+
+# Which flows the error happened in, and how often.
+error_flows = Table(
+    "error_flows",
+    metadata,
+    Column("group_id", Number, primary_key=True, autoincrement=False),
+    Column("flow_id", Integer, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
+    Index("ix_error_flows_flow_id", "flow_id", "group_id"),
 )
 
 # Jobs by status, queue and flow. Writers use the shard of their own process, so that they do

@@ -14,7 +14,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue, NotFound, WrongState
 from jobdeck.domain.schema import check_params
 from jobdeck.domain.states import Code, Reason
-from jobdeck.store import changes, counters, flows, followers
+from jobdeck.store import changes, counters, error_groups, flows, followers
 from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.store.rows import insert_rows
 from jobdeck.store.tables import events, jobs, unsuccessful
@@ -83,9 +83,14 @@ def _refuse(conn: Connection, job: NewJob, reason: Reason, message: str, now: Mi
     key = conn.execute(insert(jobs).values(**values, **ended, **told)).inserted_primary_key
     assert key is not None
     job_id: int = key[0]
+    failure = error_groups.Failure(job_id, job.flow_id, now, reason.value, message, None)
     conn.execute(
         insert(unsuccessful).values(
-            job_id=job_id, flow_id=job.flow_id, status=int(Code.FAILED), finished_at=now
+            job_id=job_id,
+            flow_id=job.flow_id,
+            status=int(Code.FAILED),
+            finished_at=now,
+            group_id=error_groups.record(conn, [failure])[job_id],
         )
     )
     counters.change(conn, Counter({(int(Code.FAILED), job.queue_id, job.flow_id): 1}))

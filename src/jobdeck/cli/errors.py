@@ -1,0 +1,128 @@
+"""`jobdeck errors`: failures gathered by what they have in common."""
+
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from jobdeck.cli.connecting import connected
+
+if TYPE_CHECKING:
+    from jobdeck.cli.output import Output
+    from jobdeck.client.client import Client
+
+_reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+
+
+@click.group()
+def errors() -> None:
+    """Failures that are the same error."""
+
+
+@errors.command("list")
+@click.option("--state", type=click.Choice(("open", "resolved")), help="Only those.")
+@click.option("--flow", default="", metavar="NAME", help="Only those that happened in that flow.")
+@click.option("-q", "--query", "q", default="", metavar="TEXT", help="Only those with that text.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, help="At most so many; 50.")
+@connected
+def list_(
+    client: "Client", out: "Output", state: str | None, flow: str, q: str, limit: int
+) -> None:
+    """List errors, what happened last first."""
+    from jobdeck.cli.output import first_line, local
+    from jobdeck.client import answers
+
+    page = client.errors(state=state or "", flow=flow, q=q, limit=limit)
+    if out.as_json:
+        out.json(answers.ErrorGroups.of(page))
+        return
+    rows = [
+        (
+            *(each.id, each.state, each.failures, each.jobs, local(each.last_at)),
+            *(each.type, each.place, first_line(each.example)),
+        )
+        for each in page.items
+    ]
+    heads = ("ID", "STATE", "FAILURES", "JOBS", "LAST", "TYPE", "PLACE", "EXAMPLE")
+    out.table(heads, rows, empty="No job has failed.", right="ID FAILURES JOBS")
+    if page.next:
+        out.say("There are more; ask for more with --limit, or narrow the list.")
+
+
+@errors.command()
+@click.argument("error_id", type=int, metavar="ID")
+@connected
+def show(client: "Client", out: "Output", error_id: int) -> None:
+    """Show one error, and the newest jobs that stand failed by it."""
+    from jobdeck.cli.output import local
+    from jobdeck.client import answers
+
+    found = client.error(error_id)
+    if out.as_json:
+        out.json(answers.ErrorGroup.of(found))
+        return
+    out.fields(
+        (
+            ("error", found.id),
+            ("state", found.state),
+            ("type", found.type),
+            ("place", found.place),
+            ("message", found.message),
+            ("example", found.example),
+            ("failures", f"{found.failures} in all, {sum(found.hours)} in the last 24 hours"),
+            ("jobs", f"{found.jobs} stand failed"),
+            ("flows", ", ".join(found.flows)),
+            ("first", local(found.first_at)),
+            ("last", f"{local(found.last_at)}, job {found.last_job}"),
+            ("resolved", local(found.resolved_at)),
+            ("by", found.resolved_by if found.resolved_at else ""),
+        )
+    )
+    rows = [
+        (job.id, job.flow, local(job.finished_at), job.attempt)
+        for job in client.jobs(error_group=error_id, limit=20).items
+    ]
+    if rows:
+        out.say("")
+        out.table(("JOB", "FLOW", "FAILED", "ATTEMPT"), rows, empty="", right="JOB ATTEMPT")
+
+
+@errors.command()
+@click.argument("error_id", type=int, metavar="ID")
+@_reason
+@connected
+def resolve(client: "Client", out: "Output", error_id: int, reason: str) -> None:
+    """Mark an error resolved; the next failure of its kind opens it again."""
+    from jobdeck.client import answers
+
+    found = client.resolve_error(error_id, reason=reason)
+    if out.as_json:
+        out.json(answers.ErrorGroup.of(found))
+    out.say(f"Error {error_id} is resolved.")
+
+
+@errors.command()
+@click.argument("error_id", type=int, metavar="ID")
+@_reason
+@connected
+def reopen(client: "Client", out: "Output", error_id: int, reason: str) -> None:
+    """Open a resolved error again."""
+    from jobdeck.client import answers
+
+    found = client.reopen_error(error_id, reason=reason)
+    if out.as_json:
+        out.json(answers.ErrorGroup.of(found))
+    out.say(f"Error {error_id} is open again.")
+
+
+@errors.command()
+@click.argument("error_id", type=int, metavar="ID")
+@_reason
+@connected
+def retry(client: "Client", out: "Output", error_id: int, reason: str) -> None:
+    """Try every job that stands failed by an error once more, from the step that failed."""
+    from jobdeck.client import answers
+
+    retried = client.retry_error(error_id, reason=reason)
+    if out.as_json:
+        out.json(answers.Retried(retried))
+    out.say(f"{retried} job{'' if retried == 1 else 's'} will be tried again.")
