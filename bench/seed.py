@@ -26,7 +26,7 @@ from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.manifest import PipelineManifest, StepManifest
 from jobdeck.domain.records import JobError
 from jobdeck.domain.states import Code
-from jobdeck.store import counters, flows, pipelines, schema, selections
+from jobdeck.store import counters, flows, pipelines, schema, selections, volume
 from jobdeck.store.database import Store
 from jobdeck.store.rows import insert_rows
 from jobdeck.store.tables import jobs, logs, steps, unsuccessful
@@ -228,6 +228,13 @@ def _insert(conn: Connection, dice: random.Random, chunk: list[Made]) -> None:
         insert_rows(conn, jobs, columns, rows)
     insert_rows(conn, unsuccessful, ("job_id", "flow_id", "status", "finished_at"), few)
     counters.change(conn, deltas)
+    volume.change(
+        conn,
+        Counter(
+            (volume.stretch(job.created_at), job.code, job.lane.queue_id, job.lane.flow_id)
+            for job in chunk
+        ),
+    )
 
 
 def _why(dice: random.Random, job: Made) -> tuple[str, str, str | None]:

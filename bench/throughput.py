@@ -90,6 +90,7 @@ def _completed(row: claims.Claimed, now: int) -> Ending:
         finished_at=now,
         started_at=now,
         result="null",
+        created_at=row.created_at,
         version=1,
         pool_id=1,
         worker_id=1,

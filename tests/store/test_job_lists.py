@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from jobdeck.domain.clock import SECOND
 from jobdeck.domain.errors import InvalidValue, NotFound
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import Job
-from jobdeck.domain.states import Status
-from jobdeck.store import counters, cursors, jobs, listing, schema
+from jobdeck.domain.states import CODES, Status
+from jobdeck.store import cleanup, counters, cursors, jobs, listing, schema, volume
 from jobdeck.store.database import Store
+from jobdeck.store.tables import flows
+from jobdeck.store.tables import volume as kept
 from tests.store.world import FLOWS, START, WORDS, World, add, build
 
 QUICK = settings(
@@ -154,6 +158,53 @@ def test_counters_equal_the_rows(filled: Filled) -> None:
     for status in Status:
         assert totals[status] == sum(job.status == status for job in filled.world.known.values())
     assert sum(sum(numbers.values()) for numbers in by_flow.values()) == len(filled.world.known)
+
+
+def test_the_volume_equals_the_rows(filled: Filled) -> None:
+    ended = [job for job in filled.world.known.values() if job.status.final]
+    for span in volume.SPANS:
+        expected = Counter(
+            (
+                job.created_at // (span * SECOND) * span * SECOND,
+                int(CODES[job.status]),
+                list(FLOWS).index(job.flow),
+            )
+            for job in ended
+        )
+        v = kept.c
+        query = select(v.at, v.status, flows.c.name, func.sum(v.n)).join(
+            flows, flows.c.id == v.flow_id
+        )
+        query = query.where(v.span == span).group_by(v.at, v.status, flows.c.name)
+        with filled.store.read() as conn:
+            found = {
+                (at, status, list(FLOWS).index(flow)): n
+                for at, status, flow, n in conn.execute(query)
+                if n
+            }
+        assert found == expected
+
+
+def test_what_is_deleted_leaves_the_volume(store: Store) -> None:
+    world = build(store, jobs=80)
+    ended = [job.id for job in world.known.values() if job.status.final]
+    with store.write() as conn:
+        gone = cleanup.delete_jobs(conn, ended).job_ids
+        left = conn.execute(select(func.sum(kept.c.n))).scalar()
+    assert gone
+    assert left == len(volume.SPANS) * (len(ended) - len(gone))
+
+
+def test_only_the_shortest_stretches_are_forgotten(store: Store) -> None:
+    build(store, jobs=40)
+    v = kept.c
+    with store.write() as conn:
+        assert not volume.trim(conn, START)
+        before = conn.execute(select(func.count()).where(v.span == 600)).scalar()
+        assert before
+        assert not volume.trim(conn, START + 10 * 86_400 * SECOND)
+        assert conn.execute(select(func.count()).where(v.span == 600)).scalar() == 0
+        assert conn.execute(select(func.count()).where(v.span == 3600)).scalar()
 
 
 def test_children_are_counted_by_status(filled: Filled) -> None:

@@ -61,6 +61,7 @@ class Handed:
             *(code, self.shown, began, at),
             (self.first_began_at or started_at) if began else None,
             *(self.pool_id, self.worker_id, self.flow.version, row.parent_id),
+            created_at=row.created_at,
             **more,
         )
 
@@ -76,6 +77,7 @@ class Handed:
             None if result is None else result.decode(),
             outcome.reason or None,
             outcome.message or None,
+            created_at=row.created_at,
             cpu_us=outcome.cpu_us or None,
             max_rss_kb=outcome.rss_kb or None,
         )

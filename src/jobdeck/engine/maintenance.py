@@ -10,7 +10,7 @@ from jobdeck.domain.errors import StoreError
 from jobdeck.engine.leader import Leadership
 from jobdeck.engine.reaper import Reaper
 from jobdeck.engine.scheduler import Scheduler
-from jobdeck.store import changes, error_groups, schedules, sessions
+from jobdeck.store import changes, error_groups, schedules, sessions, volume
 from jobdeck.store.database import Store
 
 log = structlog.get_logger()
@@ -60,7 +60,8 @@ class Maintenance:
                 sessions.purge(conn, now)
                 schedules.trim_fires(conn, now - KEEP_FIRES)
                 error_groups.trim(conn, now, KEEP_ERRORS)
-            self._trim_at = now + TRIM_EVERY
+                more = volume.trim(conn, now)
+            self._trim_at = now + (SECOND if more else TRIM_EVERY)
         due = self._scheduler.next_due()
         if due is None:
             return TURN_S

@@ -38,6 +38,7 @@ class Claimed(NamedTuple):
     params: str
     context: str | None
     parent_id: int | None
+    created_at: Micros
 
 
 def claim(
@@ -94,7 +95,7 @@ def _candidates_sqlite(
             arguments.append(min(most, limit))
     heads = f"{' UNION ALL '.join(arms)} ORDER BY rank, job_id LIMIT ?"
     return conn.exec_driver_sql(
-        f"SELECT h.*, j.params, j.context, j.parent_id FROM ({heads}) h "  # noqa: S608
+        f"SELECT h.*, j.params, j.context, j.parent_id, j.created_at FROM ({heads}) h "  # noqa: S608
         "CROSS JOIN jobs j ON j.id = h.job_id",
         (*arguments, _window(limit, allowed)),
     ).fetchall()
@@ -145,7 +146,7 @@ WITH candidates AS MATERIALIZED ({candidates}), locked AS MATERIALIZED (
     FROM gone
     RETURNING job_id, queue_id, flow_id, rank, attempt, losses, claim
 )
-SELECT taken.*, jobs.params, jobs.context, jobs.parent_id
+SELECT taken.*, jobs.params, jobs.context, jobs.parent_id, jobs.created_at
 FROM taken JOIN jobs ON jobs.id = taken.job_id
 """
 

@@ -7,13 +7,14 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, select
 
 from jobdeck.domain.states import Code
-from jobdeck.store import counters, error_groups
+from jobdeck.store import counters, error_groups, volume
 from jobdeck.store.tables import (
     api_calls,
     attempts,
     children,
     events,
     files,
+    job_params,
     jobs,
     logs,
     parents,
@@ -23,7 +24,7 @@ from jobdeck.store.tables import (
 CHUNK = 500
 """Jobs to delete in one transaction, so that writers need not wait long."""
 
-_BELONGING = (steps, logs, api_calls, events, attempts, parents)
+_BELONGING = (steps, logs, api_calls, events, attempts, parents, job_params)
 
 
 class Deleted(NamedTuple):
@@ -38,7 +39,10 @@ def delete_jobs(conn: Connection, job_ids: Sequence[int]) -> Deleted:
     """Delete those of the jobs that have ended, but none whose parent has not: it may still
     ask for their results. At most `CHUNK` at once, please."""
     rows = conn.execute(
-        select(jobs.c.id, jobs.c.status, jobs.c.queue_id, jobs.c.flow_id, jobs.c.parent_id)
+        select(
+            *(jobs.c.id, jobs.c.status, jobs.c.queue_id, jobs.c.flow_id, jobs.c.parent_id),
+            jobs.c.created_at,
+        )
         .where(jobs.c.id.in_(list(job_ids)), jobs.c.status != int(Code.OPEN))
         .order_by(jobs.c.id)
         .with_for_update()
@@ -61,9 +65,12 @@ def delete_jobs(conn: Connection, job_ids: Sequence[int]) -> Deleted:
         )
     conn.execute(delete(jobs).where(jobs.c.id.in_(ids)))
     deltas: Counter[counters.Key] = Counter()
+    ended: Counter[volume.Key] = Counter()
     for row in gone:
         deltas[row.status, row.queue_id, row.flow_id] -= 1
+        ended[volume.stretch(row.created_at), row.status, row.queue_id, row.flow_id] -= 1
     counters.change(conn, deltas)
+    volume.change(conn, ended)
     return Deleted(ids, paths)
 
 

@@ -11,15 +11,19 @@ from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code, Reason
-from jobdeck.store import counters, error_groups, followers, parents, triggered
+from jobdeck.store import counters, error_groups, followers, parents, triggered, volume
 from jobdeck.store.claims import READY, release, requeue
 from jobdeck.store.rows import insert_rows
 from jobdeck.store.tables import attempts, delayed, jobs, running, unsuccessful
+from jobdeck.store.volume import FINE
 
 _ATTEMPT = (
     *("job_id", "attempt", "status", "reason", "message", "error", "started_at", "finished_at"),
     *("pool_id", "worker_id", "cpu_us", "max_rss_kb"),
 )
+
+
+_FOR_GOOD = (Code.COMPLETED, Code.FAILED, Code.STOPPED)
 
 
 class Ending(NamedTuple):
@@ -28,7 +32,7 @@ class Ending(NamedTuple):
     `code` is COMPLETED, FAILED or STOPPED for good; RETRYING with `run_at`; PENDING: lost if
     `began`, else untouched; RUNNING: parked. `lost` counts a loss against the job. `shown` says
     whether the job was shown as running, which the counters must know. `attempt` is the one of
-    this claim.
+    this claim; `created_at` is looked up where it is None.
     """
 
     job_id: int
@@ -55,6 +59,7 @@ class Ending(NamedTuple):
     run_at: Micros | None = None
     cpu_us: int | None = None
     max_rss_kb: int | None = None
+    created_at: Micros | None = None
 
 
 def finish(conn: Connection, endings: Sequence[Ending]) -> list[Ending]:
@@ -72,7 +77,7 @@ def finish(conn: Connection, endings: Sequence[Ending]) -> list[Ending]:
         held = release(conn, [(ending.job_id, ending.claim) for ending in leaving])
         if held is not None:
             accepted = [ending for ending in leaving if ending.job_id in held]
-    final = [e for e in accepted if e.code in (Code.COMPLETED, Code.FAILED, Code.STOPPED)]
+    final = [e for e in accepted if e.code in _FOR_GOOD]
     close(conn, final)
     retrying = [e for e in accepted if e.code == Code.RETRYING]
     again = [e for e in accepted if e.code == Code.PENDING]
@@ -261,10 +266,19 @@ def _archive(conn: Connection, ended: Sequence[Ending]) -> None:
 
 
 def _count(conn: Connection, accepted: Sequence[Ending]) -> None:
+    # Most of a batch are alike, so they are gathered first.
+    alike = Counter(
+        [(e.shown, e.code, e.queue_id, e.flow_id, (e.created_at or 0) // FINE) for e in accepted]
+    )
     deltas: Counter[counters.Key] = Counter()
-    for e in accepted:
-        before = Code.RUNNING if e.shown else Code.PENDING
-        if before != e.code:
-            deltas[before, e.queue_id, e.flow_id] -= 1
-            deltas[e.code, e.queue_id, e.flow_id] += 1
+    ended: Counter[volume.Key] = Counter()
+    for (shown, code, queue_id, flow_id, place), n in alike.items():
+        before = Code.RUNNING if shown else Code.PENDING
+        if before != code:
+            deltas[before, queue_id, flow_id] -= n
+            deltas[code, queue_id, flow_id] += n
+        if code in _FOR_GOOD and place:
+            ended[place, code, queue_id, flow_id] += n
     counters.change(conn, deltas)
+    undated = [e for e in accepted if not e.created_at and e.code in _FOR_GOOD]
+    volume.change(conn, ended + volume.of(conn, undated))

@@ -8,7 +8,7 @@ from sqlalchemy import insert as insert_into
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code, Reason
-from jobdeck.store import counters, error_groups, parents
+from jobdeck.store import counters, error_groups, parents, volume
 from jobdeck.store.claims import READY, requeue
 from jobdeck.store.outcomes import Ending, close, finish, wake_parents
 from jobdeck.store.tables import (
@@ -47,6 +47,7 @@ def stop_waiting(
         deltas[before[e.job_id], e.queue_id, e.flow_id] -= 1
         deltas[Code.STOPPED, e.queue_id, e.flow_id] += 1
     counters.change(conn, deltas)
+    volume.change(conn, volume.of(conn, endings))
     wake_parents(conn, [(e.parent_id, e.code) for e in endings if e.parent_id], now)
     return [e.job_id for e in endings]
 
@@ -147,7 +148,7 @@ def reopen(conn: Connection, job_id: int, *, from_position: int | None = None) -
         *(jobs.c.flow_id, jobs.c.queue_id, jobs.c.priority, jobs.c.attempt, jobs.c.claim),
         *(jobs.c.parent_id, jobs.c.reason, jobs.c.message, jobs.c.error, jobs.c.started_at),
         *(jobs.c.finished_at, jobs.c.pool_id, jobs.c.worker_id, jobs.c.cpu_us),
-        *(jobs.c.max_rss_kb, jobs.c.status),
+        *(jobs.c.max_rss_kb, jobs.c.status, jobs.c.created_at),
     )
     row = conn.execute(select(*columns).where(jobs.c.id == job_id).with_for_update()).first()
     if row is None or row.status not in (Code.FAILED, Code.STOPPED):
@@ -164,7 +165,7 @@ def reopen(conn: Connection, job_id: int, *, from_position: int | None = None) -
     error_groups.leave(conn, [job_id])
     if row.started_at is not None:
         archived = row._asdict()
-        for name in ("flow_id", "queue_id", "priority", "claim", "parent_id"):
+        for name in ("flow_id", "queue_id", "priority", "claim", "parent_id", "created_at"):
             del archived[name]
         conn.execute(insert_into(attempts).values(job_id=job_id, **archived))
     if from_position is not None:
@@ -184,6 +185,8 @@ def reopen(conn: Connection, job_id: int, *, from_position: int | None = None) -
             }
         ),
     )
+    ended = (volume.stretch(row.created_at), row.status, row.queue_id, row.flow_id)
+    volume.change(conn, Counter({ended: -1}))
     if row.parent_id is not None:
         parents.child_reopened(conn, row.parent_id, Code(row.status))
     return True

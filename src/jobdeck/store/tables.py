@@ -318,6 +318,58 @@ counters = Table(
     postgresql_with={"fillfactor": 60},
 )
 
+# How many jobs ended, by the time of their creation: `at` is the beginning of a stretch of `span`
+# seconds. Written with the end of a job, so it always adds up; see `volume`.
+volume = Table(
+    "volume",
+    metadata,
+    Column("span", Integer, primary_key=True, autoincrement=False),
+    Column("flow_id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Time, primary_key=True, autoincrement=False),
+    Column("status", SmallInteger, primary_key=True, autoincrement=False),
+    Column("queue_id", Integer, primary_key=True, autoincrement=False),
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+    postgresql_with={"fillfactor": 60},
+)
+
+# Values of the parameters that pipelines ask to be found by, and of which jobs of a pipeline
+# they are kept: all from number `low` to `high`. Maintenance goes on from both ends.
+job_params = Table(
+    "job_params",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("flow_id", Integer, primary_key=True, autoincrement=False),
+    Column("job_id", Number, primary_key=True, autoincrement=False),
+    Index("ix_job_params_job_id", "job_id"),
+    sqlite_with_rowid=False,
+)
+
+searched = Table(
+    "searched",
+    metadata,
+    Column("pipeline_id", ForeignKey("pipelines.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("low", Number, nullable=False),
+    Column("high", Number, nullable=False),
+)
+
+# Lists of jobs that somebody has given a name: the text of a filter, and an order.
+views = Table(
+    "views",
+    metadata,
+    _number(),
+    Column("actor", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("filter", Text, nullable=False),
+    Column("sort", Text, nullable=False, server_default=""),
+    Column("created_at", Time, nullable=False),
+    UniqueConstraint("actor", "name"),
+    **NUMBERED,
+)
+
 # Attempts that did not end their job, or that an explicit retry has superseded. The latest
 # attempt of a job stands in `running` or in its own row.
 attempts = Table(

@@ -14,7 +14,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue, NotFound, WrongState
 from jobdeck.domain.schema import check_params
 from jobdeck.domain.states import Code, Reason
-from jobdeck.store import changes, counters, error_groups, flows, followers
+from jobdeck.store import changes, counters, error_groups, flows, followers, volume
 from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.store.rows import insert_rows
 from jobdeck.store.tables import events, jobs, unsuccessful
@@ -80,9 +80,9 @@ def _refuse(conn: Connection, job: NewJob, reason: Reason, message: str, now: Mi
     }
     ended = {"status": int(Code.FAILED), "created_at": now, "finished_at": now}
     told = {"reason": reason.value, "message": clean(message)}
-    key = conn.execute(insert(jobs).values(**values, **ended, **told)).inserted_primary_key
-    assert key is not None
-    job_id: int = key[0]
+    made = conn.execute(insert(jobs).values(**values, **ended, **told)).inserted_primary_key
+    assert made is not None
+    job_id: int = made[0]
     failure = error_groups.Failure(job_id, job.flow_id, now, reason.value, message, None)
     conn.execute(
         insert(unsuccessful).values(
@@ -93,7 +93,9 @@ def _refuse(conn: Connection, job: NewJob, reason: Reason, message: str, now: Mi
             group_id=error_groups.record(conn, [failure])[job_id],
         )
     )
-    counters.change(conn, Counter({(int(Code.FAILED), job.queue_id, job.flow_id): 1}))
+    key = int(Code.FAILED), job.queue_id, job.flow_id
+    counters.change(conn, Counter({key: 1}))
+    volume.change(conn, Counter({(volume.stretch(now), *key): 1}))
     return job_id
 
 
