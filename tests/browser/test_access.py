@@ -50,7 +50,9 @@ def worked(site: Site) -> dict[str, int]:
 
 
 @LOOKS
-@pytest.mark.parametrize("path", ["/", "/jobs", "/jobs?q=nothing", "/jobs?range=custom", "/no"])
+@pytest.mark.parametrize(
+    "path", ["/", "/jobs", "/jobs?q=nothing", "/jobs?range=custom", "/queues", "/no"]
+)
 def test_pages(
     site: Site,
     visit: Visit,

@@ -35,6 +35,11 @@ def lives(pool: Pool, now: Micros) -> bool:
     return pool.state != "lost" and now - pool.heartbeat_at <= LIVE_S * SECOND
 
 
+def serves(pools: Sequence[Pool], queue: str, now: Micros) -> bool:
+    """Whether a live pool that takes jobs serves the queue, whatever it has loaded."""
+    return any(not pool.queues or queue in pool.queues for pool in _working(pools, now))
+
+
 def takers(pools: Sequence[Pool], need: Need, now: Micros) -> list[Pool]:
     """The live pools that take such jobs."""
     return [

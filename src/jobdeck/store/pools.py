@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound
 from jobdeck.domain.records import Pool, Progress, Worker
+from jobdeck.store import changes
 from jobdeck.store.tables import flows, pools, running, workers
 from jobdeck.store.values import AnyRow, decode, encode, is_number
 
@@ -40,6 +41,7 @@ def open(  # noqa: A001
     )
     key = conn.execute(statement).inserted_primary_key
     assert key is not None
+    changes.add(conn, now, [("pool", str(key[0]), "started")])
     return int(key[0])
 
 
@@ -81,9 +83,9 @@ def set_asleep(conn: Connection, pool_id: int, asleep: bool) -> None:
 
 def close(conn: Connection, pool_id: int, now: Micros) -> None:
     """The pool has ended and holds nothing: take it and its workers off the list."""
-    del now
     conn.execute(delete(workers).where(workers.c.pool_id == pool_id))
     conn.execute(delete(pools).where(pools.c.id == pool_id))
+    changes.add(conn, now, [("pool", str(pool_id), "ended")])
 
 
 def all(conn: Connection) -> list[Pool]:  # noqa: A001

@@ -1,7 +1,8 @@
 """What can be done from a page: a form in a dialog, or on a page of its own without script."""
 
 import json
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from litestar import Response
@@ -10,11 +11,17 @@ from litestar.enums import MediaType
 from msgspec import Struct
 
 from jobdeck.domain import clock
-from jobdeck.domain.errors import InvalidValue, JobdeckError
+from jobdeck.domain.errors import InvalidValue, JobdeckError, NotFound
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http import problems
+from jobdeck.web import formats
 from jobdeck.web.params_form import Field
 from jobdeck.web.render import AnyRequest, Pages, is_part
+
+T = TypeVar("T")
+
+NOTICED: Final = 6
+"""So many outcomes fit into a notice."""
 
 REASON_HINT: Final = "It stands in the audit, beside your name."
 
@@ -29,9 +36,25 @@ class Deed(Struct, frozen=True, kw_only=True):
     why_not: str = ""
 
 
+class Target(Struct, frozen=True):
+    """Something that a deed is about, and what is to be known of it: how many jobs it holds."""
+
+    name: str
+    text: str = ""
+
+
+class Outcome(Struct, frozen=True):
+    """What a deed came to for one target."""
+
+    name: str
+    text: str
+    failed: bool = False
+
+
 class Form(Struct, frozen=True, kw_only=True):
     """What is asked before something is done. `address` takes the answer, `back` is the page
-    that it was opened from; both are paths of the deck."""
+    that it was opened from; both are paths of the deck. `hidden` goes with the answer, and
+    `preview` is the path that shows, as somebody types, what the answer would come to."""
 
     address: str
     back: str
@@ -41,6 +64,10 @@ class Form(Struct, frozen=True, kw_only=True):
     text: str = ""
     danger: bool = False
     fields: list[Field] = []
+    targets: list[Target] = []
+    hidden: list[tuple[str, str]] = []
+    preview: str = ""
+    noun: str = "jobs"
 
 
 class Wrong(Struct, frozen=True):
@@ -65,6 +92,44 @@ def reason_field(value: str = "", *, required: bool) -> Field:
 def why_not(actor: Actor, role: Role) -> str:
     """Why somebody with that role may not; empty if they may."""
     return "" if actor.role >= role else f"That takes the role {role.name.lower()}."
+
+
+async def chosen(request: AnyRequest, name: str) -> list[str]:
+    """The targets that were selected, each once: as the address says, or the form.
+
+    Raises:
+        InvalidValue: there is none.
+    """
+    values: list[Any] = request.query_params.getall(name, [])
+    if request.method == "POST":
+        values = (await request.form()).getall(name, [])
+    found = list(dict.fromkeys(str(value) for value in values if str(value)))
+    if not found:
+        raise InvalidValue(name, "select at least one in the list, then choose what to do")
+    return found
+
+
+def numbers(texts: Sequence[str], kind: str) -> list[int]:
+    """The selected ones as numbers.
+
+    Raises:
+        NotFound: one is no number.
+    """
+    for text in texts:
+        if not (text.isascii() and text.isdecimal() and len(text) < 19):
+            raise NotFound(kind, text)
+    return [int(text) for text in texts]
+
+
+def each(names: Iterable[T], act: Callable[[T], str], label: Callable[[T], str]) -> list[Outcome]:
+    """Do it to one after the other; what fails for one does not keep the others from it."""
+    outcomes = []
+    for name in names:
+        try:
+            outcomes.append(Outcome(label(name), act(name)))
+        except JobdeckError as error:
+            outcomes.append(Outcome(label(name), str(error), failed=True))
+    return outcomes
 
 
 async def answers(request: AnyRequest) -> dict[str, str]:
@@ -96,7 +161,7 @@ def show(
         request,
         "deed.html" if is_part(request) else "deed_page.html",
         status_code=problems.describe(error).status if error else 200,
-        noun="jobs",
+        noun=form.noun,
         now=clock.now(),
         form=form,
         error=_wrong(error, form) if error else None,
@@ -131,6 +196,32 @@ def done(
         return _redirect(pages, notice, 200, {"HX-Redirect": address})
     told = {"jobdeck:done": {"notice": notice, "tone": tone}}
     return Response(None, status_code=204, headers={"HX-Trigger": json.dumps(told)})
+
+
+def report(
+    pages: Pages,
+    request: AnyRequest,
+    outcomes: Sequence[Outcome],
+    *,
+    to: str,
+    noun: str,
+) -> Response[Any]:
+    """Says what became of each target: in a notice, or in the dialog if anything failed."""
+    failed = sum(outcome.failed for outcome in outcomes)
+    if not failed:
+        shown = [f"{o.name}: {o.text}" for o in outcomes[:NOTICED]]
+        if len(outcomes) > NOTICED:
+            shown.append(f"and {formats.number(len(outcomes) - NOTICED)} more")
+        return done(pages, request, ". ".join(shown).rstrip(".") + ".", to=to, tone="completed")
+    return pages.page(
+        request,
+        "outcomes.html" if is_part(request) else "outcomes_page.html",
+        noun=noun,
+        now=clock.now(),
+        back=to,
+        title=f"{formats.number(failed)} of {formats.number(len(outcomes))} failed",
+        outcomes=outcomes,
+    )
 
 
 def _redirect(

@@ -5,30 +5,27 @@ from typing import Any
 
 from litestar import Response, get
 from litestar.response import Stream
-from msgspec import Struct
 from sqlalchemy import Connection
 
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.filters import JobFilter
-from jobdeck.domain.records import Job, Pool, Queue, Schedule
+from jobdeck.domain.records import Job, Queue, Schedule
 from jobdeck.domain.roles import Actor
 from jobdeck.domain.states import Status
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck, By
 from jobdeck.store import activity, counters, jobs, pools, queues, schedules
-from jobdeck.web import formats, live, overview_deeds
+from jobdeck.web import formats, live, overview_deeds, troubles
 from jobdeck.web.drawings import Frame
 from jobdeck.web.live import View
 from jobdeck.web.render import AnyRequest, AtPages, Pages
+from jobdeck.web.troubles import SCHEDULER
 
 RUNNING = 12
 FAILURES = 8
 FAILURES_READ = 40
 RECENT_S = 86_400
-SCHEDULER = "SCHEDULER"
-"""The queue whose pause stops every schedule."""
-
 _RANGE_WORDS = {
     86_400: "last 24 hours",
     21_600: "last 6 hours",
@@ -36,17 +33,6 @@ _RANGE_WORDS = {
     600: "last 10 minutes",
     60: "last minute",
 }
-
-
-class Trouble(Struct, frozen=True, kw_only=True):
-    """Something that is wrong now, and where to look."""
-
-    title: str
-    text: str
-    address: str
-    query: dict[str, Any]
-    icon: str = "warning"
-    tone: str = "warning"
 
 
 @get("/", opt=VIEWER, sync_to_thread=True)
@@ -117,7 +103,7 @@ def _draw(pages: Pages, actor: Actor, now: Micros) -> Frame:
             "attention": pages.html(
                 "overview/attention.html",
                 **shared,
-                troubles=troubles(all_queues, all_pools),
+                troubles=troubles.of_queues(all_queues, all_pools, now),
                 failures=failures,
             ),
             "activity": pages.html("overview/activity.html", activity=chart),
@@ -157,44 +143,6 @@ def _failures(conn: Connection, now: Micros) -> list[tuple[Job, int]]:
             kind = job.error.type if job.error else job.reason or ""
             alike.setdefault((job.flow, kind), []).append(job)
     return [(found[0], len(found)) for found in list(alike.values())[:FAILURES]]
-
-
-def troubles(all_queues: Sequence[Queue], all_pools: Sequence[Pool]) -> list[Trouble]:
-    """Queues in which jobs wait for nothing: paused, or served by no pool."""
-    found = []
-    for queue in all_queues:
-        if queue.builtin and queue.name != SCHEDULER and not queue.pending:
-            continue
-        if queue.paused_at is not None:
-            found.append(_paused(queue))
-        elif queue.pending and not any(not p.queues or queue.name in p.queues for p in all_pools):
-            found.append(_unserved(queue, any_pool=bool(all_pools)))
-    return found
-
-
-def _paused(queue: Queue) -> Trouble:
-    by = f" by {queue.paused_by}" if queue.paused_by else ""
-    why = f": {queue.paused_reason}" if queue.paused_reason else ""
-    held = f", holds {formats.plural(queue.pending, 'job')}" if queue.pending else ""
-    return Trouble(
-        title=f"Queue {queue.name} is paused",
-        text=f"{by}{why}{held}".strip(" ,"),
-        address="/jobs",
-        query={"queue": queue.name, "status": "pending"},
-        icon="pause",
-        tone="stopped",
-    )
-
-
-def _unserved(queue: Queue, *, any_pool: bool) -> Trouble:
-    wait = "waits" if queue.pending == 1 else "wait"
-    who = "no pool takes this queue" if any_pool else "no worker pool is running"
-    return Trouble(
-        title=f"Queue {queue.name} is not served",
-        text=f"{formats.plural(queue.pending, 'job')} {wait}, and {who}",
-        address="/jobs",
-        query={"queue": queue.name, "status": "pending"},
-    )
 
 
 def _activity(conn: Connection, now: Micros) -> dict[str, Any]:

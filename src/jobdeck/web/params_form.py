@@ -29,6 +29,7 @@ class Field(Struct, kw_only=True):
     step: str = ""
     rows: int = 3
     focus: bool = False
+    suggestions: list[str] = []
 
 
 def fields(schema: Mapping[str, Any], values: Mapping[str, Any]) -> list[Field]:

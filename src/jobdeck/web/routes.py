@@ -19,6 +19,8 @@ from jobdeck.web import (
     overview,
     overview_deeds,
     places,
+    queue_deeds,
+    queues,
     sign_in,
 )
 from jobdeck.web.render import Pages
@@ -33,6 +35,8 @@ def web_router(deck: Deck) -> Router:
         *(overview.page, overview.stream, overview_deeds.ask, overview_deeds.do),
         *(jobs.page, jobs.stream),
         *(job.page, job.stream, job.file, job_deeds.ask, job_deeds.do, logs.lines, logs.text),
+        *(queues.page, queues.stream, queue_deeds.ask, queue_deeds.do),
+        *(queue_deeds.ask_limits, queue_deeds.limit),
         *(sign_in.page, sign_in.enter, sign_in.leave, static, nothing),
     ]
     pages = Pages(deck, places.served({path for each in handlers for path in each.paths}))

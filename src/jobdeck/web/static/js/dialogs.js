@@ -30,6 +30,7 @@
 
   document.addEventListener("htmx:after:swap", (event) => {
     if (event.detail.ctx.target?.id !== "dialog-body") return;
+    jobdeck.times.fields(dialog);
     if (!dialog.open) dialog.showModal();
     document.dispatchEvent(new CustomEvent("jobdeck:dialog"));
     const wrong = dialog.querySelector('[aria-invalid="true"]');

@@ -5,6 +5,7 @@
 
   const search = () => [...document.querySelectorAll("[data-search]")].find((field) => field.checkVisibility());
   const rows = () => [...document.querySelectorAll("[data-row]")];
+  const box = () => document.activeElement.closest("[data-row]")?.querySelector("[data-pick]");
   const opener = (row) => row.querySelector("[data-open]");
 
   function move(by) {
@@ -19,6 +20,7 @@
     { key: "/", does: "Search", when: search, act: () => (search().focus(), search().select()) },
     { key: "j", does: "Next row", when: () => rows().length, act: () => move(1) },
     { key: "k", does: "Previous row", when: () => rows().length, act: () => move(-1) },
+    { key: "x", does: "Select the row", when: () => document.querySelector("[data-pick]"), act: () => box()?.click() },
     { key: "Enter", does: "Open the row", when: () => rows().length },
     { key: "?", does: "Show this help", act: showHelp },
     { key: "Esc", does: "Close a dialog, leave a field" },

@@ -105,7 +105,7 @@
 
   // ---- Putting parts in place ----
 
-  // While somebody reads a list, its rows change in place but none come or go.
+  // While somebody reads a list, its rows change in place but none come, go or move.
   const reading = (table) =>
     table.matches(":hover") || table.contains(document.activeElement) ||
     table.getBoundingClientRect().top < 0 || !getSelection().isCollapsed;
@@ -123,7 +123,8 @@
     const old = [...shown.tBodies[0].rows];
     const known = new Set(old.map((row) => row.id));
     const fresh = [...rows.keys()].filter((id) => !known.has(id));
-    if (!fresh.length && rows.size === known.size) {
+    const moved = [...rows.keys()].some((id, at) => id !== old[at]?.id);
+    if (!moved && rows.size === known.size) {
       held.delete(task.target.id);
       return;
     }

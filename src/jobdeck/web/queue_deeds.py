@@ -1,0 +1,216 @@
+"""What can be done to queues that were selected: stop, pause, resume; and the limits of one."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from jobdeck.actions import queues as actions
+from jobdeck.domain import clock
+from jobdeck.domain.errors import InvalidValue, JobdeckError
+from jobdeck.domain.records import Queue
+from jobdeck.domain.roles import Actor
+from jobdeck.http.auth import OPERATOR
+from jobdeck.http.state import AtDeck, By, Deck
+from jobdeck.store import queues
+from jobdeck.web import deeds
+from jobdeck.web.deeds import Form, Target
+from jobdeck.web.formats import number, plural
+from jobdeck.web.params_form import Field
+from jobdeck.web.render import AnyRequest, AtPages
+from jobdeck.web.troubles import SCHEDULER
+
+PATHS = [f"/queues/{name}" for name in ("stop", "pause", "resume")]
+
+
+class _Deed(NamedTuple):
+    verb: str
+    text: str
+    icon: str
+    danger: bool
+    about: Callable[[Queue], str]
+    act: Callable[[Deck, Actor, str, str], str]
+
+
+def _stop(deck: Deck, actor: Actor, reason: str, name: str) -> str:
+    return f"{plural(actions.stop(deck.store, actor, reason, name).total, 'job')} stopped"
+
+
+def _pause(deck: Deck, actor: Actor, reason: str, name: str) -> str:
+    (queue,) = actions.pause(deck.store, actor, reason, name)
+    return "paused" if queue.paused_reason == reason else "was paused already and stays so"
+
+
+def _resume(deck: Deck, actor: Actor, reason: str, name: str) -> str:
+    actions.resume(deck.store, actor, reason, name)
+    return "runs again"
+
+
+def _waiting(queue: Queue) -> str:
+    return f"{number(queue.pending)} pending"
+
+
+def _held(queue: Queue) -> str:
+    if queue.name == SCHEDULER:
+        return "no schedule fires while it is paused"
+    goes_on = f", {number(queue.running)} running" if queue.running else ""
+    return f"{number(queue.pending)} pending{goes_on}"
+
+
+def _released(queue: Queue) -> str:
+    if queue.paused_at is None:
+        return "is not paused"
+    if queue.name == SCHEDULER:
+        return "schedules fire again"
+    return f"{number(queue.pending)} pending"
+
+
+_DEEDS = {
+    "stop": _Deed(
+        "Stop",
+        "Their pending jobs become stopped. Running, scheduled and retrying jobs are not touched, "
+        "and new jobs can still be created.",
+        "stop",
+        True,
+        _waiting,
+        _stop,
+    ),
+    "pause": _Deed(
+        "Pause",
+        "Their jobs are handed out no more. What runs goes on, jobs can still be created, and no "
+        "job changes its status.",
+        "pause",
+        False,
+        _held,
+        _pause,
+    ),
+    "resume": _Deed(
+        "Resume", "Their jobs are handed out again.", "play", False, _released, _resume
+    ),
+}
+
+
+@get(PATHS, opt=OPERATOR)
+async def ask(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Response[str]:
+    """The form of a deed."""
+    names = await deeds.chosen(request, "queue")
+    form = await deck.run(lambda: _form(deck, _named(request), names, {}))
+    return deeds.show(pages, request, form)
+
+
+@post(PATHS, opt=OPERATOR, status_code=200)
+async def do(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Response[Any]:
+    """Do it to each, or show the form again with what is wrong."""
+    name = _named(request)
+    names = await deeds.chosen(request, "queue")
+    given = await deeds.answers(request)
+    try:
+        reason = given.get("reason", "") if name == "resume" else deeds.check_reason(given)
+        deed = _DEEDS[name]
+
+        def act(queue: str) -> str:
+            return deed.act(deck, actor, reason, queue)
+
+        outcomes = await deck.run(lambda: deeds.each(names, act, str))
+    except JobdeckError as error:
+        form = await deck.run(lambda: _form(deck, name, names, given))
+        return deeds.show(pages, request, form, error)
+    return deeds.report(pages, request, outcomes, to="/queues", noun="queues")
+
+
+@get("/queues/{name:str}/limits", opt=OPERATOR)
+async def ask_limits(
+    request: AnyRequest, deck: AtDeck, pages: AtPages, name: FromPath[str]
+) -> Response[str]:
+    """The form of a queue's limits."""
+    form = await deck.run(lambda: _limits_form(deck, name, {}))
+    return deeds.show(pages, request, form)
+
+
+@post("/queues/{name:str}/limits", opt=OPERATOR, status_code=200)
+async def limit(
+    request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, name: FromPath[str]
+) -> Response[Any]:
+    """Set them, or show the form again with what is wrong."""
+    given = await deeds.answers(request)
+    try:
+        changes = {"max_running": _whole(given), "rate": given.get("rate", "").strip() or None}
+        await deck.run(lambda: actions.limit(deck.store, actor, _reason(given), name, changes))
+    except JobdeckError as error:
+        form = await deck.run(lambda: _limits_form(deck, name, given))
+        return deeds.show(pages, request, form, error)
+    return deeds.done(pages, request, f"The limits of queue {name} are set.", to="/queues")
+
+
+def _reason(given: dict[str, str]) -> str:
+    return given.get("reason", "")
+
+
+def _whole(given: dict[str, str]) -> int | None:
+    text = given.get("max_running", "").strip()
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidValue("max_running", f"{text!r} is not a whole number") from None
+
+
+def _named(request: AnyRequest) -> str:
+    path: str = request.scope["path"]
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def _form(deck: Deck, name: str, names: list[str], given: dict[str, str]) -> Form:
+    deed = _DEEDS[name]
+    now = clock.now()
+    with deck.store.read() as conn:
+        found = [queues.get(conn, each, now) for each in names]
+    what = f"queue {names[0]}" if len(names) == 1 else plural(len(names), "queue")
+    return Form(
+        address=f"/queues/{name}",
+        back="/queues",
+        title=f"{deed.verb} {what}?",
+        text=deed.text if len(names) > 1 else deed.text.replace("Their", "Its", 1),
+        submit=f"{deed.verb} {what if len(names) > 1 else 'the queue'}",
+        icon=deed.icon,
+        danger=deed.danger,
+        targets=[Target(queue.name, deed.about(queue)) for queue in found],
+        hidden=[("queue", queue.name) for queue in found],
+        fields=[deeds.reason_field(_reason(given), required=name != "resume")],
+        noun="queues",
+    )
+
+
+def _limits_form(deck: Deck, name: str, given: dict[str, str]) -> Form:
+    with deck.store.read() as conn:
+        queue = queues.get(conn, name, clock.now())
+    return Form(
+        address=f"/queues/{name}/limits",
+        back="/queues",
+        title=f"Limits of queue {name}",
+        text="What runs goes on; a lower limit lets no more start until enough have ended.",
+        submit="Set the limits",
+        icon="limit",
+        fields=[
+            Field(
+                name="max_running",
+                label="Jobs at once",
+                kind="number",
+                step="1",
+                value=given.get("max_running", str(queue.max_running or "")),
+                hint="How many of its jobs may run at the same time, over all pools. Empty: any "
+                "number. To let nothing run, pause the queue.",
+                focus=True,
+            ),
+            Field(
+                name="rate",
+                label="Rate",
+                value=given.get("rate", queue.rate or ""),
+                hint="How many may start in a time: 10/s, 100/5m, 1000/h. Empty: any number.",
+            ),
+            Field(name="reason", label="Reason", value=_reason(given), hint=deeds.REASON_HINT),
+        ],
+        noun="queues",
+    )
