@@ -146,7 +146,7 @@ def finish(tx: Tx, job_id: int, *, as_: str = "failed") -> Job | None:
         InvalidValue: `as_` is neither failed nor stopped, or there is no reason.
     """
     tx.target = f"job {job_id}"
-    tree: _Tree | None = tx.memory.get("tree")
+    tree: Tree | None = tx.memory.get("tree")
     if tree is None:
         if as_ not in AS:
             raise InvalidValue("as", f"{as_!r} is neither {' nor '.join(AS)}")
@@ -159,9 +159,9 @@ def finish(tx: Tx, job_id: int, *, as_: str = "failed") -> Job | None:
         events.add(tx.conn, job_id, tx.now, "finished", tx.reason, tx.actor.name)
         tx.changed("job", job_id, "finished")
         tx.changed("jobs", "", "finished")
-        tree = tx.memory["tree"] = _Tree(job_id)
+        tree = tx.memory["tree"] = Tree(job_id)
         tree.next(tx.conn, 1)
-    done = _end_level(tx, tree, "kill", job_id)
+    done = end_level(tx, tree, "kill", job_id)
     tx.detail = {"as": as_, "jobs": tree.ended}
     return jobs.get(tx.conn, job_id) if done else None
 
@@ -176,14 +176,14 @@ def _not_running(job: Job) -> WrongState:
     )
 
 
-class _Tree:
+class Tree:
     """What is left to end of a tree of jobs: `todo` to be ended, `parents` whose children are
     still to be looked for. A level at a time from the top down, so that no parent is woken by
     the end of its children."""
 
-    def __init__(self, root: int) -> None:
-        self.todo = [root]
-        self.parents: list[int] = []
+    def __init__(self, *todo: int, parents: Sequence[int] = ()) -> None:
+        self.todo = list(todo)
+        self.parents = list(parents)
         self.ended = 0
 
     def next(self, conn: Connection, limit: int) -> list[int]:
@@ -200,23 +200,23 @@ class _Tree:
 def _end(tx: Tx, job_id: int, kind: Literal["stop", "kill"]) -> Job | None:
     """One transaction of it."""
     tx.target = f"job {job_id}"
-    tree: _Tree | None = tx.memory.get("tree")
+    tree: Tree | None = tx.memory.get("tree")
     if tree is None:
-        tree = tx.memory["tree"] = _Tree(job_id)
+        tree = tx.memory["tree"] = Tree(job_id)
         job = jobs.get(tx.conn, job_id)
         if job.status.final:
             raise WrongState(f"Job {job_id} is {job.status} already; it cannot be {_PAST[kind]}.")
-    done = _end_level(tx, tree, kind, job_id)
+    done = end_level(tx, tree, kind, job_id)
     tx.detail = {"jobs": tree.ended}
     return jobs.get(tx.conn, job_id) if done else None
 
 
-def _end_level(tx: Tx, tree: _Tree, kind: Literal["stop", "kill"], root: int) -> bool:
+def end_level(tx: Tx, tree: Tree, kind: Literal["stop", "kill"], root: int = 0) -> bool:
     """End as many of the tree as one transaction should; True: that was all."""
     left = CHUNK
     while left and (ids := tree.next(tx.conn, left)):
         own = Reason.STOPPED if kind == "stop" else Reason.KILLED
-        _end_some(tx, ids, kind, own if ids == [root] else Reason.PARENT_STOPPED)
+        end_some(tx, ids, kind, own if ids == [root] else Reason.PARENT_STOPPED)
         left -= len(ids)
     return bool(left)
 
@@ -224,7 +224,11 @@ def _end_level(tx: Tx, tree: _Tree, kind: Literal["stop", "kill"], root: int) ->
 _PAST = {"stop": "stopped", "kill": "killed"}
 
 
-def _end_some(tx: Tx, ids: list[int], kind: Literal["stop", "kill"], reason: Reason) -> None:
+def end_some(
+    tx: Tx, ids: list[int], kind: Literal["stop", "kill"], reason: Reason
+) -> tuple[list[int], list[int]]:
+    """Stop those of the jobs that wait and ask for the end of those that run; gives the numbers
+    of both. Their children are not looked at."""
     by = f"{_PAST[kind]} by {tx.actor.name}"
     message = f"{by}: {tx.reason}" if tx.reason else by
     ended = stops.stop_waiting(tx.conn, ids, reason=reason, message=message, now=tx.now)
@@ -232,12 +236,12 @@ def _end_some(tx: Tx, ids: list[int], kind: Literal["stop", "kill"], reason: Rea
     asked = stops.request_stop(
         tx.conn, rest, kind=kind, by=tx.actor.name, why=tx.reason, now=tx.now
     )
-    for each in asked:
-        events.add(tx.conn, each, tx.now, f"{kind}_asked", tx.reason, tx.actor.name)
+    events.add_all(tx.conn, asked, tx.now, f"{kind}_asked", tx.reason, tx.actor.name)
     for each in ids[:20]:
         tx.changed("job", each, "stopped")
     if ended or asked:
         tx.changed("jobs", "", "stopped")
+    return ended, asked
 
 
 @action("job.retry", Role.OPERATOR, "retry jobs", wakes=True)

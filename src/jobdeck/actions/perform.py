@@ -44,6 +44,10 @@ class Tx:
         """Note a change; see `domain.records.Change` for the topics."""
         self._changed.append((topic, str(ref), kind))
 
+    def forget_changes(self) -> None:
+        """Tell nothing of what was noted so far: there is too much of it."""
+        self._changed.clear()
+
     def write_changes(self) -> None:
         """Tell live pages; in the same transaction, so never of what did not happen."""
         if self._changed:

@@ -166,6 +166,9 @@ def _held(standing: Standing, pools: Sequence[Pool], now: Micros, stale_s: float
     silent = now - heard > stale_s * SECOND
     if not standing.begun:
         return _say(standing, "active", f"Pool {pool.id} has taken it.", stuck=False)
+    if pool.builtin:
+        why = f"Maintenance has been at it for {_for(standing.since, now)}."
+        return _say(standing, "active", why, stuck=False)
     if standing.worker is None and now - heard > OVERDUE_S * SECOND:
         why = f"The worker of pool {pool.id} that ran it has ended."
         return _say(standing, "orphaned", why, stuck=True, remedy=GIVE_BACK)

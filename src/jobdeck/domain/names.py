@@ -10,6 +10,9 @@ NAME = r"^\w[\w.-]{0,99}$"
 RESERVED = frozenset({"all"})
 """Stands for every one of them."""
 
+OWN = "jobdeck."
+"""Names that begin so are those of Jobdeck's own work."""
+
 _NAME = re.compile(NAME)
 
 
@@ -25,4 +28,8 @@ def check_name(text: str, field: str) -> str:
         )
     if text.lower() in RESERVED:
         raise InvalidValue(field, f"{text!r} stands for every one of them; take another name")
+    if text.startswith(OWN):
+        raise InvalidValue(
+            field, f"{text!r} will not do; names that begin with {OWN} are Jobdeck's own"
+        )
     return text

@@ -261,7 +261,8 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
 class Pool(Struct, frozen=True, kw_only=True):
     """A supervisor process with its workers. `state` is running, draining or lost; `loaded` gives
-    the fingerprint of every pipeline that its workers have loaded."""
+    the fingerprint of every pipeline that its workers have loaded. A `builtin` one is a
+    maintenance process, which runs Jobdeck's own work in threads."""
 
     id: int
     host: str
@@ -274,6 +275,7 @@ class Pool(Struct, frozen=True, kw_only=True):
     loaded: dict[str, str] = {}
     busy: int = 0
     rss_kb: int | None = None
+    builtin: bool = False
 
 
 class Worker(Struct, frozen=True, kw_only=True):

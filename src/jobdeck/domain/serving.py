@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from jobdeck.domain.builtin import is_own
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.records import Pool
 
@@ -59,6 +60,13 @@ def lack(pools: Sequence[Pool], need: Need, now: Micros) -> Lack | None:
         )
     if takers(pools, need, now):
         return None
+    if is_own(need.pipeline):
+        return Lack(
+            code="no_maintenance",
+            sentence="It is Jobdeck's own work, and no maintenance process is alive to do it.",
+            advice="jobdeck up, or jobdeck web: both start one",
+        )
+    pools = [pool for pool in pools if not pool.builtin]
     if not any(lives(pool, now) for pool in pools):
         return Lack(
             code="no_pool",

@@ -17,7 +17,7 @@ CODES = (
     *("running", "stopping", "pool_lost", "waits_for_children", "not_woken"),
     *("scheduled", "retrying", "overdue"),
     *("handed_out", "queue_paused", "not_published", "no_pool", "pools_draining"),
-    *("queue_not_served", "pool_starting", "other_version", "not_loaded"),
+    *("queue_not_served", "pool_starting", "other_version", "not_loaded", "no_maintenance"),
     *("limit_reached", "rate_used_up", "behind", "workers_busy", "about_to_start"),
 )
 """Every code that an answer may have."""

@@ -7,6 +7,7 @@ import structlog
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND
 from jobdeck.domain.errors import StoreError
+from jobdeck.engine.housework import Housework
 from jobdeck.engine.leader import Leadership
 from jobdeck.engine.reaper import Reaper
 from jobdeck.engine.scheduler import Scheduler
@@ -23,13 +24,15 @@ KEEP_ERRORS = 90 * 86400 * SECOND
 
 
 class Maintenance:
-    """Runs beside the pools, never loads user code. Of several only the leader acts."""
+    """Runs beside the pools, never loads user code. Of several only the leader acts, but all of
+    them take jobs of Jobdeck's own work."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._leadership = Leadership(store)
         self._scheduler = Scheduler(store)
         self._reaper = Reaper(store)
+        self._housework = Housework(store)
         self._trim_at = 0
         self._end = threading.Event()
 
@@ -40,6 +43,7 @@ class Maintenance:
     def run(self) -> None:
         """Work until stopped. A store out of reach is waited for."""
         wait = 0.0
+        self._housework.start()
         while not self._end.wait(wait):
             try:
                 wait = self._turn()
@@ -47,6 +51,7 @@ class Maintenance:
                 log.error("store not available", error=str(error))
                 wait = 1.0
         self._leadership.resign()
+        self._housework.stop()
 
     def _turn(self) -> float:
         if not self._leadership.held():

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.filters import PAGE, PAGE_MAX
@@ -41,6 +41,14 @@ def add(
 def amend(conn: Connection, row_id: int, detail: Any) -> None:
     """Bring the row of a change that is made in several transactions up to date."""
     conn.execute(update(audit).where(audit.c.id == row_id).values(detail=encode_or_none(detail)))
+
+
+def oldest(conn: Connection, target: str, action: str) -> int | None:
+    """The number of the first row that tells of that action on that target."""
+    found: int | None = conn.execute(
+        select(func.min(audit.c.id)).where(audit.c.target == target, audit.c.action == action)
+    ).scalar()
+    return found
 
 
 def find(

@@ -178,11 +178,11 @@ def _take_postgres(
 
 
 class Begun(NamedTuple):
-    """A job that its worker has begun."""
+    """A job that its worker has begun; Jobdeck's own work has none."""
 
     job_id: int
     claim: int
-    worker_id: int
+    worker_id: int | None
     begun_at: Micros
     queue_id: int
     flow_id: int

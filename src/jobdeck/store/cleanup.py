@@ -11,6 +11,7 @@ from jobdeck.store import counters, error_groups, volume
 from jobdeck.store.tables import (
     api_calls,
     attempts,
+    bulk_items,
     children,
     events,
     files,
@@ -24,7 +25,7 @@ from jobdeck.store.tables import (
 CHUNK = 500
 """Jobs to delete in one transaction, so that writers need not wait long."""
 
-_BELONGING = (steps, logs, api_calls, events, attempts, parents, job_params)
+_BELONGING = (steps, logs, api_calls, events, attempts, parents, job_params, bulk_items)
 
 
 class Deleted(NamedTuple):

@@ -1,11 +1,14 @@
 """What happened to a job, in order."""
 
-from sqlalchemy import Connection, insert, select
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.records import Attempt, Event, Job
 from jobdeck.domain.states import Status
 from jobdeck.store import attempts
+from jobdeck.store.rows import insert_rows
 from jobdeck.store.tables import events
 from jobdeck.store.values import clean
 
@@ -20,16 +23,21 @@ def add(
     attempt: int | None = None,
 ) -> None:
     """Note something that the job's states and attempts alone do not tell."""
-    conn.execute(
-        insert(events).values(
-            job_id=job_id,
-            at=at,
-            kind=kind,
-            message=clean(message),
-            actor=clean(actor),
-            attempt=attempt,
-        )
-    )
+    add_all(conn, [job_id], at, kind, message, actor, attempt)
+
+
+def add_all(
+    conn: Connection,
+    job_ids: Sequence[int],
+    at: Micros,
+    kind: str,
+    message: str = "",
+    actor: str = "",
+    attempt: int | None = None,
+) -> None:
+    """Note the same of several jobs."""
+    rows = [(each, at, kind, clean(message), clean(actor), attempt) for each in job_ids]
+    insert_rows(conn, events, ("job_id", "at", "kind", "message", "actor", "attempt"), rows)
 
 
 def of_job(conn: Connection, job: Job) -> list[Event]:

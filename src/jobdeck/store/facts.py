@@ -51,7 +51,7 @@ def gather(conn: Connection, job_id: int, now: Micros) -> Facts:
         need = Need(queue=job.queue, pipeline=job.pipeline)
         return Facts(now=now, job=job, need=need, stop=_stopped_by(conn, job))
     lane = jobs.lane_of(conn, job_id)
-    known = pools.all(conn)
+    known = pools.all(conn, builtin=True)
     if job.status == Status.RETRYING:
         job = _with_failure(conn, job)
     if lane is None:

@@ -58,6 +58,16 @@ def page(
     return Found(ids, cursors.write(name, [last]), searched)
 
 
+def numbers(
+    conn: Connection, wanted: JobFilter, *, after: int, upto: int, limit: int
+) -> tuple[list[int], int | None]:
+    """At most `limit` numbers of jobs that the filter means, in their order, above `after` and
+    up to `upto`; and the last number that was looked at (None: there are no more)."""
+    plan = sources.plan(conn, wanted)
+    plan.low, plan.high = max(plan.low, after + 1), min(plan.high, upto)
+    return _Walk(conn, plan, False).take(limit)
+
+
 def _order(sort: Sequence[str]) -> list[str]:
     order = [key for key in sort if key] or ["-id"]
     for key in order:

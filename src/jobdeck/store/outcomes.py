@@ -17,7 +17,7 @@ from jobdeck.store.rows import insert_rows
 from jobdeck.store.tables import attempts, delayed, jobs, running, unsuccessful
 from jobdeck.store.volume import FINE
 
-_ATTEMPT = (
+ATTEMPT = (
     *("job_id", "attempt", "status", "reason", "message", "error", "started_at", "finished_at"),
     *("pool_id", "worker_id", "cpu_us", "max_rss_kb"),
 )
@@ -254,7 +254,7 @@ def _archive(conn: Connection, ended: Sequence[Ending]) -> None:
     insert_rows(
         conn,
         attempts,
-        _ATTEMPT,
+        ATTEMPT,
         [
             (
                 *(e.job_id, e.attempt, int(e.code), e.reason, e.message, e.error),

@@ -27,9 +27,17 @@ class Beat(NamedTuple):
 
 
 def open(  # noqa: A001
-    conn: Connection, host: str, pid: int, concurrency: int, queues: Sequence[str], now: Micros
+    conn: Connection,
+    host: str,
+    pid: int,
+    concurrency: int,
+    queues: Sequence[str],
+    now: Micros,
+    *,
+    builtin: bool = False,
 ) -> int:
-    """Enter a pool that has started, and give its number. No `queues`: it serves all."""
+    """Enter a pool that has started, and give its number. No `queues`: it serves all; `builtin`:
+    it runs Jobdeck's own work."""
     statement = insert(pools).values(
         host=host,
         pid=pid,
@@ -38,6 +46,7 @@ def open(  # noqa: A001
         concurrency=concurrency,
         state="running",
         queues=encode(list(queues)),
+        builtin=builtin,
     )
     key = conn.execute(statement).inserted_primary_key
     assert key is not None
@@ -88,8 +97,9 @@ def close(conn: Connection, pool_id: int, now: Micros) -> None:
     changes.add(conn, now, [("pool", str(pool_id), "ended")])
 
 
-def all(conn: Connection) -> list[Pool]:  # noqa: A001
-    """Every pool by number, with how many jobs it runs."""
+def all(conn: Connection, *, builtin: bool = False) -> list[Pool]:  # noqa: A001
+    """Every pool by number, with how many jobs it runs; with `builtin` also the processes that
+    run Jobdeck's own work."""
     query = (
         select(running.c.pool_id, func.count())
         .where(running.c.pool_id.is_not(None), running.c.begun_at.is_not(None))
@@ -97,7 +107,7 @@ def all(conn: Connection) -> list[Pool]:  # noqa: A001
     )
     busy: dict[int | None, int] = {row[0]: row[1] for row in conn.execute(query)}
     rows = conn.execute(select(pools).order_by(pools.c.id))
-    return [_pool(row, busy.get(row.id, 0)) for row in rows]
+    return [_pool(row, busy.get(row.id, 0)) for row in rows if builtin or not row.builtin]
 
 
 def get(conn: Connection, pool_id: int) -> Pool:
@@ -193,6 +203,7 @@ def _pool(row: AnyRow, busy: int) -> Pool:
         loaded=decode(row.loaded),
         busy=busy,
         rss_kb=row.rss_kb,
+        builtin=bool(row.builtin),
     )
 
 

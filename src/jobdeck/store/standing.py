@@ -29,7 +29,7 @@ def verdicts(conn: Connection, now: Micros, stale_s: float = STALE_S) -> list[Ve
         InvalidValue: `stale_s` is less than a minute.
     """
     check_stale(stale_s)
-    pools = known_pools.all(conn)
+    pools = known_pools.all(conn, builtin=True)
     standings = [*_held(conn), *_overdue(conn, now), *_untaken(conn, pools, now)]
     found = [judge(each, pools, now, stale_s) for each in standings]
     return sorted(found, key=lambda each: (not each.remedy, not each.stuck, each.job))

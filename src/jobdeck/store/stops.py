@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, Row, Table, delete, select, update
-from sqlalchemy import insert as insert_into
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code, Reason
 from jobdeck.store import counters, error_groups, parents, volume
 from jobdeck.store.claims import READY, requeue
-from jobdeck.store.outcomes import Ending, close, finish, wake_parents
+from jobdeck.store.outcomes import ATTEMPT, Ending, close, finish, wake_parents
+from jobdeck.store.rows import insert_rows
 from jobdeck.store.tables import (
     attempts,
     delayed,
@@ -139,54 +139,65 @@ def force(
 
 
 def reopen(conn: Connection, job_id: int, *, from_position: int | None = None) -> bool:
-    """Make a failed or stopped job pending again, for one more attempt; False: it is neither.
+    """As `reopen_many`, of one job; False: it is neither failed nor stopped."""
+    return bool(reopen_many(conn, [job_id], from_position=from_position))
+
+
+def reopen_many(
+    conn: Connection, job_ids: Sequence[int], *, from_position: int | None = None
+) -> list[int]:
+    """Make failed and stopped jobs pending again, for one more attempt; gives the numbers of
+    those of the jobs that were either.
 
     Steps from `from_position` on are forgotten (None: kept steps and checkpoints serve again,
     so the job resumes at the step that failed).
     """
-    columns = (
-        *(jobs.c.flow_id, jobs.c.queue_id, jobs.c.priority, jobs.c.attempt, jobs.c.claim),
-        *(jobs.c.parent_id, jobs.c.reason, jobs.c.message, jobs.c.error, jobs.c.started_at),
-        *(jobs.c.finished_at, jobs.c.pool_id, jobs.c.worker_id, jobs.c.cpu_us),
-        *(jobs.c.max_rss_kb, jobs.c.status, jobs.c.created_at),
-    )
-    row = conn.execute(select(*columns).where(jobs.c.id == job_id).with_for_update()).first()
-    if row is None or row.status not in (Code.FAILED, Code.STOPPED):
-        return False
+    j = jobs.c
+    rows = conn.execute(
+        select(
+            *(j.id, j.flow_id, j.queue_id, j.priority, j.attempt, j.claim, j.parent_id),
+            *(j.reason, j.message, j.error, j.started_at, j.finished_at, j.pool_id),
+            *(j.worker_id, j.cpu_us, j.max_rss_kb, j.status, j.created_at),
+        )
+        .where(j.id.in_(job_ids), j.status.in_((int(Code.FAILED), int(Code.STOPPED))))
+        .order_by(j.id)
+        .with_for_update()
+    ).fetchall()
+    if not rows:
+        return []
+    ids = [row.id for row in rows]
     conn.execute(
         update(jobs)
-        .where(jobs.c.id == job_id)
+        .where(j.id.in_(ids))
         .values(
             status=Code.OPEN,
             **dict.fromkeys(("reason", "message", "error", "result", "started_at"), None),
             **dict.fromkeys(("finished_at", "cpu_us", "max_rss_kb", "worker_id", "pool_id"), None),
         )
     )
-    error_groups.leave(conn, [job_id])
-    if row.started_at is not None:
-        archived = row._asdict()
-        for name in ("flow_id", "queue_id", "priority", "claim", "parent_id", "created_at"):
-            del archived[name]
-        conn.execute(insert_into(attempts).values(job_id=job_id, **archived))
+    error_groups.leave(conn, ids)
+    archived = [
+        (row.id, *(getattr(row, name) for name in ATTEMPT[1:]))
+        for row in rows
+        if row.started_at is not None
+    ]
+    insert_rows(conn, attempts, ATTEMPT, archived)
     if from_position is not None:
         conn.execute(
-            delete(steps).where(steps.c.job_id == job_id, steps.c.position >= from_position)
+            delete(steps).where(steps.c.job_id.in_(ids), steps.c.position >= from_position)
         )
     requeue(
         conn,
-        [(job_id, row.queue_id, row.flow_id, -row.priority, row.attempt + 1, 0, row.claim)],
+        [(r.id, r.queue_id, r.flow_id, -r.priority, r.attempt + 1, 0, r.claim) for r in rows],
     )
-    counters.change(
-        conn,
-        Counter(
-            {
-                (row.status, row.queue_id, row.flow_id): -1,
-                (int(Code.PENDING), row.queue_id, row.flow_id): 1,
-            }
-        ),
-    )
-    ended = (volume.stretch(row.created_at), row.status, row.queue_id, row.flow_id)
-    volume.change(conn, Counter({ended: -1}))
-    if row.parent_id is not None:
-        parents.child_reopened(conn, row.parent_id, Code(row.status))
-    return True
+    deltas: Counter[counters.Key] = Counter()
+    for row in rows:
+        deltas[row.status, row.queue_id, row.flow_id] -= 1
+        deltas[int(Code.PENDING), row.queue_id, row.flow_id] += 1
+    counters.change(conn, deltas)
+    stretches = [(volume.stretch(r.created_at), r.status, r.queue_id, r.flow_id) for r in rows]
+    volume.change(conn, Counter({key: -n for key, n in Counter(stretches).items()}))
+    for row in rows:
+        if row.parent_id is not None:
+            parents.child_reopened(conn, row.parent_id, Code(row.status))
+    return ids

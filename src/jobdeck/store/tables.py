@@ -571,7 +571,8 @@ fires = Table(
 
 # `beat` rises with each heartbeat; others time it with their own clocks. `asleep` asks whoever
 # enqueues for a NOTIFY, which PostgreSQL pays for by serialising commits. `loaded` gives the
-# fingerprint of every pipeline that its workers have loaded.
+# fingerprint of every pipeline that its workers have loaded. A `builtin` one is a maintenance
+# process, which runs Jobdeck's own work.
 pools = Table(
     "pools",
     metadata,
@@ -587,6 +588,7 @@ pools = Table(
     Column("asleep", Boolean, nullable=False, server_default=text("false")),
     Column("loaded", Text, nullable=False, server_default="{}"),
     Column("rss_kb", Integer),
+    Column("builtin", Boolean, nullable=False, server_default=text("false")),
     **NUMBERED,
 )
 
@@ -599,6 +601,18 @@ workers = Table(
     Column("process_started_at", Float, nullable=False),
     Column("started_at", Time, nullable=False),
     **NUMBERED,
+)
+
+# What a bulk job is about, and what became of each: `outcome` is null until its turn comes.
+bulk_items = Table(
+    "bulk_items",
+    metadata,
+    Column("job_id", Number, primary_key=True, autoincrement=False),
+    Column("target", Number, primary_key=True, autoincrement=False),
+    Column("outcome", Text),
+    Column("message", Text),
+    Index("ix_bulk_items_outcome", "job_id", "outcome", "target"),
+    sqlite_with_rowid=False,
 )
 
 leases = Table(
