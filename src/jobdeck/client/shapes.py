@@ -367,7 +367,7 @@ class Ticks(Struct, frozen=True):
 
 class Pool(Shape):
     """A supervisor process with its workers; `state` is running, draining or lost, `loaded` the
-    fingerprint of every pipeline that its workers have loaded."""
+    fingerprint of every pipeline that its workers have loaded. A `builtin` one is maintenance."""
 
     RECORD = records.Pool
 
@@ -382,6 +382,7 @@ class Pool(Shape):
     loaded: dict[str, str]
     busy: int
     rss_kb: int | None
+    builtin: bool
 
 
 class Worker(Shape):

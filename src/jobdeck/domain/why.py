@@ -217,7 +217,7 @@ def _delayed(facts: Facts) -> Why:
     details = {"run_at": run_at, "attempt": job.attempt}
     if left < -OVERDUE_S:
         sentence = f"{failed}its time, {at_time(run_at, now)}, has come, but no pool has noticed."
-        none = not any(lives(pool, now) for pool in facts.pools)
+        none = not any(lives(pool, now) for pool in facts.pools if not pool.builtin)
         return _say(
             facts,
             "overdue",

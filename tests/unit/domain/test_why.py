@@ -240,6 +240,18 @@ UNTAKEN: list[tuple[list[Pool], Need, str, str]] = [
         "No live pool has loaded version 3 of its pipeline load.",
     ),
     (
+        [pool(), pool(2, builtin=True, queues=["BULK"], loaded={"jobdeck.bulk": "old"})],
+        Need(queue="BULK", pipeline="jobdeck.bulk", version=1, fingerprint="b"),
+        "no_maintenance",
+        "It is Jobdeck's own work, and no maintenance process is alive to do it.",
+    ),
+    (
+        [pool(builtin=True, queues=["BULK"])],
+        NEED,
+        "no_pool",
+        "No pool is alive, so nothing runs jobs.",
+    ),
+    (
         [pool()],
         Need(queue="etl", pipeline="load"),
         "not_published",
