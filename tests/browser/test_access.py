@@ -51,7 +51,13 @@ def worked(site: Site) -> dict[str, int]:
 
 @LOOKS
 @pytest.mark.parametrize(
-    "path", ["/", "/jobs", "/jobs?q=nothing", "/jobs?range=custom", "/queues", "/no"]
+    "path",
+    [
+        *("/", "/no"),
+        *("/jobs", "/jobs?q=nothing", "/jobs?range=custom"),
+        "/queues",
+        *("/errors", "/errors/1"),
+    ],
 )
 def test_pages(
     site: Site,

@@ -11,6 +11,8 @@ from jobdeck.http.auth import PUBLIC, VIEWER
 from jobdeck.http.state import Deck, dependencies
 from jobdeck.web import (
     assets,
+    error_deeds,
+    error_groups,
     errors,
     job,
     job_deeds,
@@ -37,6 +39,8 @@ def web_router(deck: Deck) -> Router:
         *(job.page, job.stream, job.file, job_deeds.ask, job_deeds.do, logs.lines, logs.text),
         *(queues.page, queues.stream, queue_deeds.ask, queue_deeds.do),
         *(queue_deeds.ask_limits, queue_deeds.limit),
+        *(error_groups.page, error_groups.stream, error_groups.one, error_groups.one_stream),
+        *(error_deeds.ask, error_deeds.do),
         *(sign_in.page, sign_in.enter, sign_in.leave, static, nothing),
     ]
     pages = Pages(deck, places.served({path for each in handlers for path in each.paths}))

@@ -143,7 +143,8 @@
     if (!pill) return;
     const count = [...held.values()].reduce((sum, [, fresh]) => sum + fresh, 0);
     pill.hidden = !count;
-    if (count) pill.querySelector("span").textContent = count === 1 ? "1 new job" : `${count} new jobs`;
+    const noun = pill.dataset.noun ?? "job";
+    if (count) pill.querySelector("span").textContent = count === 1 ? `1 new ${noun}` : `${count} new ${noun}s`;
   }
 
   async function release() {
