@@ -33,6 +33,9 @@ class Code(IntEnum):
     RUNNING = 6
     RETRYING = 7
 
+    # That of IntEnum is a Python function, and is asked for several times for each job.
+    __hash__ = int.__hash__
+
     @property
     def status(self) -> Status:
         """The status of that number; there is none for OPEN."""

@@ -5,14 +5,15 @@ from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.manifest import PipelineManifest, StepManifest
 from jobdeck.domain.retry import RetryPolicy
-from jobdeck.store import counters
+from jobdeck.store import counters, queues, signals
 from jobdeck.store.limits import NONE, Allowance, Lane, allowance
-from jobdeck.store.tables import changes, flows, pipelines, queues, versions
+from jobdeck.store.signals import Signals
+from jobdeck.store.tables import flows, pipelines, versions
 from jobdeck.store.values import AnyRow
 
 
@@ -54,19 +55,29 @@ class Catalogue:
         self.flows: dict[int, FlowConfig] = {}
         self.by_name: dict[str, FlowConfig] = {}
         self._only = only_queues
-        self._seen = -1
+        self._floor = 0
+        self._changed = (-1, 0)
+        self._stale = True
         self._loaded: Mapping[str, str] = {}
+
+    def read_signals(self, conn: Connection, pool_id: int) -> Signals:
+        """What the pool is to look at; notices that flows or pipelines have changed."""
+        seen = signals.read(conn, pool_id, self._floor)
+        if seen.changed != self._changed:
+            self._changed = seen.changed
+            self._stale = True
+        late = 0 if conn.dialect.name == "sqlite" else signals.LATE
+        if self._floor < seen.newest - 5 * late:
+            self._floor = seen.newest - late
+            self._changed = (0, 0)
+        return seen
 
     def refresh(self, conn: Connection, loaded: Mapping[str, str]) -> None:
         """Read the flows again if a flow or pipeline has changed since the last time; `loaded`
         gives the fingerprint of every pipeline that the workers have loaded."""
-        latest = conn.execute(
-            select(func.max(changes.c.id)).where(changes.c.topic.in_(("flow", "pipeline")))
-        ).scalar()
-        latest = latest or 0
-        if latest == self._seen and loaded == self._loaded:
+        if not self._stale and loaded == self._loaded:
             return
-        self._seen, self._loaded = latest, dict(loaded)
+        self._stale, self._loaded = False, dict(loaded)
         query = (
             select(
                 *(flows.c.id, flows.c.name, flows.c.retry, flows.c.timeout_s),
@@ -118,14 +129,9 @@ class Catalogue:
         return {queue for queue, gate in self._gates(conn).items() if gate.closed}
 
     def _gates(self, conn: Connection) -> dict[int, "_Gate"]:
-        q = queues.c
-        rows = conn.execute(select(q.id, q.name, q.paused_at, q.max_running, q.rate_count))
         return {
-            row.id: _Gate(
-                row.paused_at is not None or bool(self._only and row.name not in self._only),
-                row.max_running is not None or row.rate_count is not None,
-            )
-            for row in rows
+            queue: _Gate(paused or bool(self._only and name not in self._only), limited)
+            for queue, name, paused, limited in queues.gates(conn)
         }
 
 

@@ -42,6 +42,7 @@ class Dispatch:
         """Give every job to the least loaded worker; what fits nowhere is the second part."""
         shares: dict[WorkerProcess, list[Handed]] = {worker: [] for worker in workers}
         loads = {worker: worker.load for worker in workers}
+        load_of = loads.__getitem__
         costs: dict[int, tuple[float, FlowConfig]] = {}
         left: list[Handed] = []
         target = self._target() + 0.001
@@ -52,7 +53,7 @@ class Dispatch:
                 known = costs[row.flow_id] = (self._meter.cost(row.flow_id), flow)
             cost, flow = known
             job = Handed(row, flow, cost)
-            worker = min(loads, key=loads.__getitem__)
+            worker = min(loads, key=load_of)
             load = loads[worker] + cost
             if load > target and shares[worker]:
                 left.append(job)
@@ -66,12 +67,18 @@ class Dispatch:
 
 def spec_of(job: Handed, progress: Mapping[int, StepProgress]) -> JobSpec:
     """The job as its worker is told of it."""
-    row = job.claimed
-    so_far = progress.get(row.job_id)
+    row, flow = job.claimed, job.flow
+    so_far = progress.get(row.job_id) if progress else None
     if so_far is None:
         return JobSpec(
-            *(row.job_id, row.claim, row.attempt, job.flow.pipeline, job.flow.name),
-            *(row.params.encode(), row.context or "", row.parent_id),
+            row.job_id,
+            row.claim,
+            row.attempt,
+            flow.manifest.name,
+            flow.name,
+            row.params.encode(),
+            row.context or "",
+            row.parent_id,
         )
     job.first_began_at = so_far.began_at if so_far.attempt == row.attempt else None
     return JobSpec(

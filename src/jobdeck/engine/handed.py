@@ -1,6 +1,5 @@
 """A job in the hands of a worker, as its pool sees it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from jobdeck.domain.clock import SECOND, Micros
@@ -11,30 +10,32 @@ from jobdeck.store.outcomes import Ending
 from jobdeck.worker.protocol import Outcome
 
 
-@dataclass(slots=True, eq=False)
 class Handed:
     """`number` counts the jobs of its worker in the order in which they were sent; `cost` is the
     part of a batch that it takes up; `shown` tells that everybody sees it running; `stopping` is
     why it is to stop, and at `kill_at` it must have."""
 
-    claimed: Claimed
-    flow: FlowConfig
-    cost: float = 1.0
-    pool_id: int = 0
-    worker_id: int = 0
-    number: int = 0
-    shown: bool = False
-    recalled: bool = False
+    # Defaults of the class, since most jobs end before any of them is set.
+    pool_id = 0
+    worker_id = 0
+    number = 0
+    shown = False
+    recalled = False
     began_at: Micros | None = None
     first_began_at: Micros | None = None
-    stopping: str = ""
-    stop_by: str = ""
-    stop_reason: str = ""
+    stopping = ""
+    stop_by = ""
+    stop_reason = ""
     deadline: Micros | None = None
     step_deadline: Micros | None = None
     kill_at: Micros | None = None
-    output_lines: int = 0
+    output_lines = 0
     peak_kb: int | None = None
+
+    def __init__(self, claimed: Claimed, flow: FlowConfig, cost: float = 1.0) -> None:
+        self.claimed = claimed
+        self.flow = flow
+        self.cost = cost
 
     @property
     def key(self) -> tuple[int, int]:
@@ -69,17 +70,20 @@ class Handed:
         """It completed: what nearly all of them do, so it is written for speed."""
         result = outcome.result
         row = self.claimed
-        return Ending(
-            *(row.job_id, row.queue_id, row.flow_id, row.rank, row.attempt, row.losses, row.claim),
-            *(Code.COMPLETED, self.shown, True, outcome.finished_at),
-            self.first_began_at or outcome.started_at,
-            *(self.pool_id, self.worker_id, self.flow.version, row.parent_id),
-            None if result is None else result.decode(),
-            outcome.reason or None,
-            outcome.message or None,
-            created_at=row.created_at,
-            cpu_us=outcome.cpu_us or None,
-            max_rss_kb=outcome.rss_kb or None,
+        return Ending._make(
+            (
+                *row[:7],
+                *(Code.COMPLETED, self.shown, True, outcome.finished_at),
+                self.first_began_at or outcome.started_at,
+                *(self.pool_id, self.worker_id, self.flow.version, row.parent_id),
+                None if result is None else result.decode(),
+                outcome.reason or None,
+                outcome.message or None,
+                *(False, None, None),
+                outcome.cpu_us or None,
+                outcome.rss_kb or None,
+                row.created_at,
+            )
         )
 
     def not_begun(self, at: Micros) -> Ending:

@@ -1,5 +1,7 @@
 """Telling live pages and scripts what changed, without a row for each job of a flood."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection
 
 from jobdeck.domain.clock import SECOND, Micros
@@ -18,11 +20,11 @@ class Notices:
         self._crowd = False
         self._written_at: Micros = 0
 
-    def add(self, job_ids: set[int]) -> None:
+    def add(self, job_ids: Iterable[int]) -> None:
         """These have changed."""
         if self._crowd:
             return
-        self._jobs |= job_ids
+        self._jobs.update(job_ids)
         if len(self._jobs) > NAMED:
             self._crowd = True
             self._jobs.clear()

@@ -28,8 +28,23 @@ class Orders:
         pool_id: int,
         workers: Sequence[WorkerProcess],
         closed_queues: set[int],
+        *,
+        stops: bool = True,
     ) -> None:
-        """Take up what was asked for since the last time."""
+        """Take up what was asked for since the last time; `stops`: some job is to stop."""
+        if stops:
+            self._read_stops(conn, pool_id, workers)
+        self._drop_taken_away(conn, workers)
+        for worker in workers:
+            recall = [
+                job
+                for job in worker.handed
+                if not job.recalled and (job.stopping or job.claimed.queue_id in closed_queues)
+            ]
+            if recall:
+                worker.recall(recall)
+
+    def _read_stops(self, conn: Connection, pool_id: int, workers: Sequence[WorkerProcess]) -> None:
         r = running.c
         asked = conn.execute(
             select(r.job_id, r.claim, r.stop_kind, r.stop_by, r.stop_reason).where(
@@ -43,15 +58,6 @@ class Orders:
                     job.stopping = row.stop_kind
                     job.stop_by, job.stop_reason = row.stop_by or "", row.stop_reason or ""
                     job.kill_at = None
-        self._drop_taken_away(conn, workers)
-        for worker in workers:
-            recall = [
-                job
-                for job in worker.handed
-                if not job.recalled and (job.stopping or job.claimed.queue_id in closed_queues)
-            ]
-            if recall:
-                worker.recall(recall)
 
     def _drop_taken_away(self, conn: Connection, workers: Sequence[WorkerProcess]) -> None:
         """A job that somebody finished by force is no longer this pool's: its process goes."""

@@ -11,6 +11,7 @@ import selectors
 import signal
 import socket
 import time
+from itertools import chain
 
 import psutil
 import structlog
@@ -289,14 +290,7 @@ class Pool:
             self._show(conn, to_show, now)
             replies = self._record(conn, now)
             self._beat(conn, now)
-            if look:
-                self._obey_drain(conn)
-                self._orders.read(
-                    conn, self.id, self._crew.workers, self._catalogue.closed_queues(conn)
-                )
-            if look or self._due_at is None or now >= self._due_at:
-                delays.promote(conn, now)
-                self._due_at = delays.next_due(conn)
+            self._look_around(conn, now, orders=look)
             # A job that ended may have made room under a limit.
             hungry = self._hungry() if look or self._more or self._inbox.outcomes else []
             shares, specs = self._claim(conn, hungry, now)
@@ -316,12 +310,20 @@ class Pool:
         for worker, jobs in shares.items():
             worker.hand([specs[job.claimed.job_id] for job in jobs], jobs)
 
-    def _obey_drain(self, conn: Connection) -> None:
-        """An operator asked for the pool to be drained: it takes no more jobs."""
-        if not self._draining and pools.state(conn, self.id) == "draining":
+    def _look_around(self, conn: Connection, now: Micros, *, orders: bool) -> None:
+        """See whose time has come, and what others ask for."""
+        seen = self._catalogue.read_signals(conn, self.id)
+        if seen.state == "draining" and not self._draining:
             log.info("pool draining", pool=self.id)
             self._draining = True
             self._crew.recall_all()
+        if orders:
+            closed = self._catalogue.closed_queues(conn)
+            self._orders.read(conn, self.id, self._crew.workers, closed, stops=seen.stops)
+        self._due_at = seen.due_at
+        if seen.due_at is not None and now >= seen.due_at:
+            delays.promote(conn, now)
+            self._due_at = delays.next_due(conn)
 
     def _show(
         self, conn: Connection, to_show: list[tuple[WorkerProcess, Handed]], now: Micros
@@ -343,7 +345,7 @@ class Pool:
         ended += [endings.of_outcome(conn, job, said, now) for job, said in inbox.outcomes]
         ended += [endings.killed(conn, job, now) for job in inbox.killed]
         done = finish(conn, ended)
-        self._notices.add({ending.job_id for ending in done} | inbox.touched)
+        self._notices.add(chain((ending.job_id for ending in done), inbox.touched))
         replies = []
         for worker, call in inbox.calls:
             job = worker.find(call.job, call.claim)

@@ -6,7 +6,7 @@ reports is accepted only while `running` holds that very number.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
@@ -15,8 +15,10 @@ from jobdeck.domain.states import Code
 from jobdeck.store import counters
 from jobdeck.store.limits import NONE, Allowance, Lane
 from jobdeck.store.rows import Rows, claims_array, insert_rows
-from jobdeck.store.tables import ready, running
-from jobdeck.store.values import AnyRow
+from jobdeck.store.tables import ready
+from jobdeck.store.values import AnyRow, driver
+
+Candidate = TypeVar("Candidate", bound=Any)
 
 READY = ("job_id", "queue_id", "flow_id", "rank", "attempt", "losses", "claim")
 _RUNNING = (*READY, "pool_id", "claimed_at")
@@ -57,9 +59,9 @@ def claim(
     if not lanes or limit < 1:
         return []
     if conn.dialect.name == "sqlite":
-        rows = _candidates_sqlite(conn, lanes, limit, allowed)
-        rows = _admit(rows, limit, allowed) if allowed else rows
-        taken = _take_sqlite(conn, rows, pool_id, now)
+        heads = _candidates_sqlite(conn, lanes, limit, allowed)
+        heads = _admit(heads, limit, allowed) if allowed else heads
+        taken = _take_sqlite(conn, heads, pool_id, now) if heads else []
     elif allowed:
         rows = _admit(_candidates_postgres(conn, lanes, limit, allowed), limit, allowed)
         taken = _take_postgres(conn, _CHOSEN, {"ids": [row.job_id for row in rows]}, pool_id, now)
@@ -70,14 +72,14 @@ def claim(
     return taken
 
 
-def _admit(rows: Sequence[AnyRow], limit: int, allowed: Allowance) -> list[AnyRow]:
+def _admit(rows: Sequence[Candidate], limit: int, allowed: Allowance) -> list[Candidate]:
     """Those of the candidates, in order, that the limits leave room for."""
     return [row for row in rows if allowed.take((row.queue_id, row.flow_id))][:limit]
 
 
 def _candidates_sqlite(
     conn: Connection, lanes: Sequence[Lane], limit: int, allowed: Allowance
-) -> Sequence[AnyRow]:
+) -> list[Claimed]:
     # Every arm is ordered by its index, so SQLite merges them lazily and stops at the limit.
     arm = (
         "SELECT job_id, queue_id, flow_id, rank, attempt, losses, claim + 1 AS claim FROM ready "
@@ -94,11 +96,12 @@ def _candidates_sqlite(
             arms.append(f"SELECT * FROM ({arm} ORDER BY rank, job_id LIMIT ?)")  # noqa: S608
             arguments.append(min(most, limit))
     heads = f"{' UNION ALL '.join(arms)} ORDER BY rank, job_id LIMIT ?"
-    return conn.exec_driver_sql(
+    rows = driver(conn).execute(
         f"SELECT h.*, j.params, j.context, j.parent_id, j.created_at FROM ({heads}) h "  # noqa: S608
         "CROSS JOIN jobs j ON j.id = h.job_id",
         (*arguments, _window(limit, allowed)),
-    ).fetchall()
+    )
+    return list(map(Claimed._make, rows.fetchall()))
 
 
 def _window(limit: int, allowed: Allowance) -> int:
@@ -106,15 +109,25 @@ def _window(limit: int, allowed: Allowance) -> int:
     return limit * 4 if allowed else limit
 
 
+_FRONT = "queue_id = ? AND flow_id = ? AND rank = ? AND job_id <= ?"
+
+
 def _take_sqlite(
-    conn: Connection, rows: Sequence[AnyRow], pool_id: int, now: Micros
+    conn: Connection, rows: Sequence[Claimed], pool_id: int, now: Micros
 ) -> list[Claimed]:
-    if not rows:
-        return []
-    taken = [Claimed._make(row) for row in rows]
-    conn.exec_driver_sql("DELETE FROM ready WHERE job_id = ?", [(row.job_id,) for row in taken])
-    insert_rows(conn, running, _RUNNING, [(*row[:7], pool_id, now) for row in taken])
-    return taken
+    """What is taken of a lane and priority is always its front, and nobody else writes meanwhile:
+    moving it inside the database takes half the time of sending each row again."""
+    last = {row[1:4]: row.job_id for row in rows}
+    fronts = [(*front, job_id) for front, job_id in last.items()]
+    execute = driver(conn).executemany
+    execute(
+        f"INSERT INTO running ({', '.join(_RUNNING)}) "  # noqa: S608
+        "SELECT job_id, queue_id, flow_id, rank, attempt, losses, claim + 1, ?, ? "
+        f"FROM ready WHERE {_FRONT}",
+        [(pool_id, now, *front) for front in fronts],
+    )
+    execute(f"DELETE FROM ready WHERE {_FRONT}", fronts)  # noqa: S608
+    return list(rows)
 
 
 _LANE_HEADS = """

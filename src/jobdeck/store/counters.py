@@ -2,12 +2,12 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 
 from sqlalchemy import Connection, func, select
 
 from jobdeck.domain.states import Code, Status
 from jobdeck.store.tables import counters, flows
+from jobdeck.store.values import driver
 
 Key = tuple[Code | int, int, int]
 """Status, queue, flow."""
@@ -78,12 +78,13 @@ def by_queue(conn: Connection) -> dict[int, dict[Status, int]]:
     return found
 
 
-def lanes(conn: Connection) -> Iterable[tuple[int, int]]:
+_LANES = (
+    f"SELECT queue_id, flow_id FROM counters WHERE status = {int(Code.PENDING)} "  # noqa: S608
+    "GROUP BY queue_id, flow_id HAVING sum(n) > 0"
+)
+
+
+def lanes(conn: Connection) -> list[tuple[int, int]]:
     """Queue and flow of every lane in which jobs may be pending."""
-    query = (
-        select(counters.c.queue_id, counters.c.flow_id)
-        .where(counters.c.status == Code.PENDING)
-        .group_by(counters.c.queue_id, counters.c.flow_id)
-        .having(func.sum(counters.c.n) > 0)
-    )
-    return [(queue, flow) for queue, flow in conn.execute(query)]
+    found: list[tuple[int, int]] = driver(conn).execute(_LANES).fetchall()
+    return found

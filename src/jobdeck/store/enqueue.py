@@ -12,6 +12,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code
 from jobdeck.store import counters
 from jobdeck.store.database import TOLD
+from jobdeck.store.values import driver
 
 
 class NewJob(Struct, frozen=True, kw_only=True):
@@ -123,15 +124,15 @@ def _row(job: NewJob, used: tuple[str, ...], now: Micros) -> tuple[Any, ...]:
 
 def _insert_one(conn: Connection, job: NewJob, now: Micros) -> int:
     # Straight to the driver: SQLAlchemy would take longer than SQLite does.
-    driver: Any = conn.connection.driver_connection
     used = _used((job,))
-    job_id: int = driver.execute(_insert(used), _row(job, used, now)).lastrowid
+    execute = driver(conn).execute
+    job_id: int = execute(_insert(used), _row(job, used, now)).lastrowid
     code = _code(job, now)
     if code == Code.PENDING:
-        driver.execute(_READY, (job_id, job.queue_id, job.flow_id, -job.priority))
+        execute(_READY, (job_id, job.queue_id, job.flow_id, -job.priority))
     else:
-        driver.execute(_DELAYED_RANGE, (job_id, job_id, now))
-    driver.execute(counters.UPSERT_SQLITE, (int(code), job.queue_id, job.flow_id, 1))
+        execute(_DELAYED_RANGE, (job_id, job_id, now))
+    execute(counters.UPSERT_SQLITE, (int(code), job.queue_id, job.flow_id, 1))
     return job_id
 
 

@@ -19,7 +19,7 @@ from jobdeck.store.names import missing
 from jobdeck.store.pipelines import decode_manifest
 from jobdeck.store.tables import fires, flows, pipelines, schedules, versions
 from jobdeck.store.tables import queues as queue_rows
-from jobdeck.store.values import NUMBER_MAX, AnyRow, decode, encode, is_number
+from jobdeck.store.values import NUMBER_MAX, AnyRow, decode, driver, encode, is_number
 
 _decode_retry = msgspec.json.Decoder(RetryPolicy).decode
 
@@ -253,8 +253,7 @@ def stamp(conn: Connection, name: str) -> Stamp | None:
     """What tells whether a `Target` that was read before still holds; None: the flow is gone."""
     if conn.dialect.name == "sqlite":
         # Part of every enqueue: through SQLAlchemy it takes five times as long.
-        driver: Any = conn.connection.driver_connection
-        row = driver.execute(_STAMP + "?", (name,)).fetchone()
+        row = driver(conn).execute(_STAMP + "?", (name,)).fetchone()
     else:
         row = conn.exec_driver_sql(_STAMP + "%s", (name,)).first()
     return None if row is None else (row[0], row[1], row[2], row[3])

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select
 
@@ -10,6 +9,7 @@ from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.following import Outcome, find_cycle, text_of
 from jobdeck.store.names import missing
 from jobdeck.store.tables import flows, followers
+from jobdeck.store.values import driver
 
 _leader = flows.alias("leader")
 
@@ -82,9 +82,8 @@ def edges(conn: Connection, flow_ids: Iterable[int]) -> dict[int, list[tuple[int
         return {}
     if conn.dialect.name == "sqlite":
         # Through SQLAlchemy it takes many times as long.
-        driver: Any = conn.connection.driver_connection
         marks = ", ".join("?" * len(wanted))
-        rows = driver.execute(f"{_EDGES} IN ({marks})", wanted).fetchall()
+        rows = driver(conn).execute(f"{_EDGES} IN ({marks})", wanted).fetchall()
     else:
         rows = conn.exec_driver_sql(f"{_EDGES} = ANY(%s)", (wanted,)).fetchall()
     found: dict[int, list[tuple[int, Outcome]]] = {}

@@ -13,7 +13,7 @@ from jobdeck.store import counters, limits
 from jobdeck.store.names import missing
 from jobdeck.store.tables import attempts, jobs, queues, ready
 from jobdeck.store.tables import counters as counted
-from jobdeck.store.values import AnyRow, insert_into
+from jobdeck.store.values import AnyRow, driver, insert_into
 
 
 def all(conn: Connection, now: Micros) -> list[Queue]:  # noqa: A001
@@ -53,6 +53,18 @@ def ids(conn: Connection) -> dict[str, int]:
 def paused(conn: Connection) -> set[int]:
     """The numbers of the queues that are paused."""
     return set(conn.execute(select(queues.c.id).where(queues.c.paused_at.is_not(None))).scalars())
+
+
+def gates(conn: Connection) -> list[tuple[int, str, bool, bool]]:
+    """Of every queue its number and name, whether it is paused, and whether it has limits."""
+    rows: list[tuple[int, str, bool, bool]] = driver(conn).execute(_GATES).fetchall()
+    return rows
+
+
+_GATES = """
+SELECT id, name, paused_at IS NOT NULL, max_running IS NOT NULL OR rate_count IS NOT NULL
+FROM queues
+"""
 
 
 def pause(conn: Connection, name: str, *, by: str, reason: str, now: Micros) -> bool:
