@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.stores import cluster, database, sqlite_template, store, store_url
@@ -17,6 +18,12 @@ from tests.stores import cluster, database, sqlite_template, store, store_url
 __all__ = ["cluster", "database", "sqlite_template", "store", "store_url"]
 
 SKIPPED = "needs "
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile(
+    "jobdeck", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("jobdeck")
 
 # Tests end processes by signals. One that was ignored where the tests were started (nohup, a
 # shell's background) would be ignored by all that they start.
