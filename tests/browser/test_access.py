@@ -57,6 +57,7 @@ def worked(site: Site) -> dict[str, int]:
         *("/jobs", "/jobs?q=nothing", "/jobs?range=custom"),
         "/queues",
         *("/errors", "/errors/1"),
+        *("/pipelines", "/pipelines?q=nothing", "/pipelines/weather", "/flows/weather-coast"),
     ],
 )
 def test_pages(

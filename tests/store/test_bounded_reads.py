@@ -15,7 +15,7 @@ from jobdeck.domain.clock import SECOND
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.states import Status
-from jobdeck.store import flows, jobs, pipelines, schema
+from jobdeck.store import flows, jobs, pipelines, recent, schema
 from jobdeck.store.database import Store
 from tests.store.world import START, manifest
 
@@ -168,3 +168,13 @@ def test_no_plan_scans_a_table(history: Store, meter: Meter, tmp_path: Path) -> 
             assert not detail.startswith(("SCAN jobs", "SCAN ready", "SCAN unsuccessful")), plan
         if statement.startswith("SELECT (SELECT"):
             assert not any("TEMP B-TREE" in detail for *_, detail in plan), (statement, plan)
+
+
+def test_the_latest_runs_are_found_behind_many_that_wait(history: Store, meter: Meter) -> None:
+    with history.read() as conn:
+        ids = [flow.id for flow in flows.all(conn)]
+        meter.steps = 0
+        found = recent.runs(conn, ids)
+    assert meter.steps < STEPS_MAX
+    assert [run.job for run in found[1]] == list(range(JOBS, JOBS - 10, -1))
+    assert len(found[2]) == 10

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from jobdeck.actions.manifests import check_priority, check_seconds
+from jobdeck.actions.manifests import check_priority, check_retry, check_seconds
 from jobdeck.actions.perform import Tx, action, check_text
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.names import check_name
@@ -100,6 +100,8 @@ def _check(settings: dict[str, Any], manifest: PipelineManifest) -> None:
     if priority is not None:
         check_priority(priority)
     check_seconds(settings.get("timeout_s"), "timeout_s")
+    if settings.get("retry") is not None:
+        check_retry(settings["retry"], "retry")
     if settings.get("queue"):
         check_name(settings["queue"], "queue")
     if settings.get("context"):

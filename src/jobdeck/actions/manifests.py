@@ -30,7 +30,7 @@ def check_manifest(manifest: PipelineManifest) -> None:
     names: set[str] = set()
     for index, step in enumerate(manifest.steps):
         _check_step(step, f"steps[{index}]", names)
-    _check_retry(manifest.retry, "retry")
+    check_retry(manifest.retry, "retry")
     check_seconds(manifest.timeout_s, "timeout_s")
     ParamsCheck(manifest.params_schema)
     for index, rule in enumerate(manifest.schedules):
@@ -63,11 +63,16 @@ def _check_step(step: StepManifest, field: str, names: set[str]) -> None:
         raise InvalidValue(f"{field}.name", f"{step.name!r} is the name of an earlier step")
     names.add(step.name)
     if step.retry is not None:
-        _check_retry(step.retry, f"{field}.retry")
+        check_retry(step.retry, f"{field}.retry")
     check_seconds(step.timeout_s, f"{field}.timeout_s")
 
 
-def _check_retry(policy: RetryPolicy, field: str) -> None:
+def check_retry(policy: RetryPolicy, field: str) -> None:
+    """Refuse a policy beyond the limits.
+
+    Raises:
+        InvalidValue: it is; the error names the part, such as `retry.retries`.
+    """
     limits = {
         "retries": RETRIES_MAX,
         "backoff_s": SECONDS_MAX,

@@ -1,5 +1,6 @@
 """The one way in which anything is changed on request: authorise, change, audit, commit."""
 
+import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -69,6 +70,10 @@ class Tx:
         )
 
 
+class _Undone(Exception):
+    """Rolls a rehearsal back."""
+
+
 class Action(Generic[P, R]):
     """A change that an actor may ask for; called as `stop(store, actor, reason, job_id)`."""
 
@@ -107,6 +112,18 @@ class Action(Generic[P, R]):
         for each in tx.afterwards:
             each()
         return cast(R, result)
+
+    def rehearse(self, store: Store, actor: Actor, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Find out whether it would be done; nothing is changed, and nothing audited.
+
+        Raises:
+            Forbidden: the actor's role does not allow it.
+            JobdeckError: as the action says.
+        """
+        self.authorise(actor)
+        with contextlib.suppress(_Undone), store.write() as conn:
+            self.function(Tx(conn, store, actor, "", clock.now()), *args, **kwargs)
+            raise _Undone
 
     def authorise(self, actor: Actor) -> None:
         """Refuse who may not.

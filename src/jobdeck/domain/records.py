@@ -189,6 +189,14 @@ class Pipeline(Struct, frozen=True, kw_only=True):
     updated_at: Micros
 
 
+class Version(Struct, frozen=True, kw_only=True):
+    """One version of a pipeline: `fingerprint` tells it from the others."""
+
+    version: int
+    fingerprint: str
+    created_at: Micros
+
+
 class Flow(Struct, frozen=True, kw_only=True):
     """A configured instance of a pipeline. `retry` and `timeout_s` None: as the pipeline says.
     `max_running` jobs may run at once, and start at the `rate`, such as 10/m; None: any number.

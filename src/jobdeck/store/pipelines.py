@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import Duplicate, NotFound, WrongState
 from jobdeck.domain.manifest import PipelineManifest
-from jobdeck.domain.records import Pipeline
+from jobdeck.domain.records import Pipeline, Version
 from jobdeck.domain.states import FINAL
 from jobdeck.store import counters, followers, queues
 from jobdeck.store.names import missing
@@ -82,6 +82,20 @@ def manifest(conn: Connection, pipeline_id: int, version: int) -> PipelineManife
     if found is None:
         raise NotFound("version", version)
     return found
+
+
+def all_versions(conn: Connection, pipeline_id: int, *, limit: int = 500) -> list[Version]:
+    """The versions of a pipeline, the newest first."""
+    query = (
+        select(versions.c.version, versions.c.fingerprint, versions.c.created_at)
+        .where(versions.c.pipeline_id == pipeline_id)
+        .order_by(versions.c.version.desc())
+        .limit(limit)
+    )
+    return [
+        Version(version=row.version, fingerprint=row.fingerprint, created_at=row.created_at)
+        for row in conn.execute(query)
+    ]
 
 
 def by_fingerprint(conn: Connection) -> dict[tuple[str, str], tuple[int, int]]:

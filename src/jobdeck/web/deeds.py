@@ -8,13 +8,13 @@ from urllib.parse import quote
 from litestar import Response
 from litestar.datastructures import Cookie
 from litestar.enums import MediaType
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from jobdeck.domain import clock
 from jobdeck.domain.errors import InvalidValue, JobdeckError, NotFound
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http import problems
-from jobdeck.web import formats
+from jobdeck.web import formats, watching
 from jobdeck.web.params_form import Field
 from jobdeck.web.render import AnyRequest, Pages, is_part
 
@@ -27,13 +27,15 @@ REASON_HINT: Final = "It stands in the audit, beside your name."
 
 
 class Deed(Struct, frozen=True, kw_only=True):
-    """A button. `why_not` says why it cannot act; empty: it can."""
+    """A button or the entry of a menu. `why_not` says why it cannot act; empty: it can. `address`
+    is the path of its form, where that does not follow from the name."""
 
     name: str
     label: str
     icon: str
     css: str = ""
     why_not: str = ""
+    address: str = ""
 
 
 class Target(Struct, frozen=True):
@@ -53,8 +55,9 @@ class Outcome(Struct, frozen=True):
 
 class Form(Struct, frozen=True, kw_only=True):
     """What is asked before something is done. `address` takes the answer, `back` is the page
-    that it was opened from; both are paths of the deck. `hidden` goes with the answer, and
-    `preview` is the path that shows, as somebody types, what the answer would come to."""
+    that it was opened from; both are paths of the deck. `hidden` goes with the answer; `preview`
+    is the path that shows, as somebody types, what the answer would come to, and `check` the one
+    that says what is wrong with it."""
 
     address: str
     back: str
@@ -67,6 +70,7 @@ class Form(Struct, frozen=True, kw_only=True):
     targets: list[Target] = []
     hidden: list[tuple[str, str]] = []
     preview: str = ""
+    check: str = ""
     noun: str = "jobs"
 
 
@@ -168,6 +172,20 @@ def show(
     )
 
 
+def checked(
+    pages: Pages, request: AnyRequest, form: Form, error: JobdeckError | None
+) -> Response[str]:
+    """What is wrong with a form that is being filled in, put beside the field that it is about."""
+    wrong = _wrong(error, form) if error else None
+    return pages.page(request, "deed_check.html", form=form, error=wrong)
+
+
+def refill(field: Field, given: dict[str, str]) -> Field:
+    """The field with what was answered before."""
+    value: Any = given.get(field.name, "")
+    return structs.replace(field, value=value == "true" if field.kind == "check" else value)
+
+
 def _wrong(error: JobdeckError, form: Form) -> Wrong:
     if isinstance(error, InvalidValue):
         text = str(error).removeprefix(f"{error.field}: ")
@@ -186,16 +204,21 @@ def done(
     to: str,
     tone: str = "",
     move: bool = False,
+    watch: int | None = None,
 ) -> Response[Any]:
     """Says that it is done. The page stays where it is, or goes `to` a path if `move` is set;
-    without script it always goes there."""
+    without script it always goes there. This browser is told when the job `watch` has ended."""
     address = pages.url(to)
     if not is_part(request):
-        return _redirect(pages, notice, 303, {"Location": address})
-    if move:
-        return _redirect(pages, notice, 200, {"HX-Redirect": address})
-    told = {"jobdeck:done": {"notice": notice, "tone": tone}}
-    return Response(None, status_code=204, headers={"HX-Trigger": json.dumps(told)})
+        response = _redirect(pages, notice, 303, {"Location": address})
+    elif move:
+        response = _redirect(pages, notice, 200, {"HX-Redirect": address})
+    else:
+        told = {"jobdeck:done": {"notice": notice, "tone": tone}}
+        response = Response(None, status_code=204, headers={"HX-Trigger": json.dumps(told)})
+    if watch is not None:
+        watching.add(pages, request, response, watch)
+    return response
 
 
 def report(

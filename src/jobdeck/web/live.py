@@ -18,6 +18,7 @@ from litestar.response import Stream
 from jobdeck.domain.errors import NotFound, StoreError
 from jobdeck.http.live import Topic
 from jobdeck.http.state import Deck
+from jobdeck.web import watching
 from jobdeck.web.drawings import INTERVAL_S, Drawings, Frame
 from jobdeck.web.render import AnyRequest
 
@@ -74,16 +75,21 @@ class View(NamedTuple):
 def stream(deck: Deck, drawings: Drawings, request: AnyRequest, view: View) -> Stream:
     """The response that keeps a page up to date until the browser or the server ends it."""
     known = str(request.headers.get("last-event-id") or request.query_params.get("seen", ""))
+    watched = watching.read(deck, request)
+    if watched:
+        view = view._replace(topics=(*view.topics, "jobs"))
     return Stream(
-        _events(deck, drawings, view, read_seen(known)),
+        _events(deck, drawings, view, read_seen(known), watched),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _events(deck: Deck, drawings: Drawings, view: View, known: Seen) -> AsyncIterator[bytes]:
+async def _events(
+    deck: Deck, drawings: Drawings, view: View, known: Seen, watched: list[int]
+) -> AsyncIterator[bytes]:
     try:
-        async for text in _changes(deck, drawings, view, known):
+        async for text in _changes(deck, drawings, view, known, watched):
             yield text
     except NotFound:
         yield b"event: gone\ndata: \n\n"
@@ -92,25 +98,39 @@ async def _events(deck: Deck, drawings: Drawings, view: View, known: Seen) -> As
         _log.warning("a live page cannot be drawn", error=str(error))
 
 
-async def _changes(deck: Deck, drawings: Drawings, view: View, known: Seen) -> AsyncIterator[bytes]:
+async def _changes(
+    deck: Deck, drawings: Drawings, view: View, known: Seen, watched: list[int]
+) -> AsyncIterator[bytes]:
     yield _BEAT
     beat = time.monotonic()
     last = await deck.hub.latest()
     frame = await _draw(deck, drawings, view, last, known.position)
     text, known = _event(frame, known)
-    yield text
+    yield text + await _ended(deck, watched)
     async for batch in deck.hub.subscribe(view.topics, after=last, idle_s=IDLE_S):
         began = time.monotonic()
         if batch.changes or batch.reload or frame.ticks:
             frame = await _draw(deck, drawings, view, batch.last, known.position)
             text, known = _event(frame, known)
             yield text
+        if watched and (batch.reload or any(each.topic == "jobs" for each in batch.changes)):
+            yield await _ended(deck, watched)
         if began - beat > BEAT_S:
             beat = began
             yield _BEAT
         # A slow drawing takes at most a quarter of the time.
         taken = time.monotonic() - began
         await asyncio.sleep(max(INTERVAL_S - taken, 3 * taken))
+
+
+async def _ended(deck: Deck, watched: list[int]) -> bytes:
+    """Events for the watched jobs that have ended, which are watched no longer."""
+    if not watched:
+        return b""
+    done, events = await deck.run(lambda: watching.ended(deck, watched))
+    for job_id in done:
+        watched.remove(job_id)
+    return events
 
 
 async def _draw(deck: Deck, drawings: Drawings, view: View, change: int, position: int) -> Frame:

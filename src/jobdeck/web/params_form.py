@@ -17,7 +17,8 @@ WHOLE = "params"
 
 
 class Field(Struct, kw_only=True):
-    """One field of a form. `kind` is an input's type, or area, select, check or choice."""
+    """One field of a form. `kind` is an input's type, or area, select, check or choice; a heading
+    is none, but stands above some."""
 
     name: str
     label: str
@@ -44,7 +45,7 @@ def fields(schema: Mapping[str, Any], values: Mapping[str, Any]) -> list[Field]:
         return [_whole(values)]
     needed = set(schema.get("required", ()))
     return [
-        _field(name, _resolve(part, schema), values.get(name, UNSET), name in needed)
+        _field(name, resolve(part, schema), values.get(name, UNSET), name in needed)
         for name, part in properties.items()
     ]
 
@@ -92,7 +93,7 @@ def _kind(part: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]], str]:
     """The kind of field, its options and its step."""
     if isinstance(part.get("enum"), list):
         return "select", [(_text(each), str(each)) for each in part["enum"]], ""
-    match _type(part):
+    match type_of(part):
         case "boolean":
             return "check", [], ""
         case "integer":
@@ -106,14 +107,14 @@ def _kind(part: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]], str]:
             return "area", [], ""
 
 
-def _type(part: Mapping[str, Any]) -> str:
+def type_of(part: Mapping[str, Any]) -> str:
     """The one type beside null that the part allows; empty if there are several."""
     kinds = part.get("type")
     real = [kind for kind in ([kinds] if isinstance(kinds, str) else kinds or []) if kind != "null"]
     return real[0] if len(real) == 1 and isinstance(real[0], str) else ""
 
 
-def _resolve(part: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+def resolve(part: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """The part itself, where it refers to another, or allows null beside one other."""
     if not isinstance(part, dict):
         return {}
@@ -127,7 +128,7 @@ def _resolve(part: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:
     real = [each for each in choices if each != _NULL]
     if len(real) == 1 and len(real) < len(choices):
         rest = {k: v for k, v in part.items() if k != "anyOf"}
-        return {**_resolve(real[0], schema), **rest, _NULLABLE: True}
+        return {**resolve(real[0], schema), **rest, _NULLABLE: True}
     return part
 
 
@@ -144,7 +145,7 @@ def read(schema: Mapping[str, Any], form: Mapping[str, str]) -> dict[str, Any]:
         return found
     params = {}
     for name, part in schema.get("properties", {}).items():
-        value = _value(_resolve(part, schema), form.get(f"{PREFIX}{name}"), f"{PREFIX}{name}")
+        value = _value(resolve(part, schema), form.get(f"{PREFIX}{name}"), f"{PREFIX}{name}")
         if value is not UNSET:
             params[name] = value
     return params
@@ -165,20 +166,21 @@ def _value(part: Mapping[str, Any], text: str | None, name: str) -> Any | UnsetT
 
 def _empty(part: Mapping[str, Any], kind: str) -> Any | UnsetType:
     """What a field says that was cleared: nothing, its default, or an empty text."""
-    if _nullable(part):
+    if nullable(part):
         return None
     if "default" in part:
         return part["default"]
     return "" if kind == "text" else UNSET
 
 
-def _nullable(part: Mapping[str, Any]) -> bool:
+def nullable(part: Mapping[str, Any]) -> bool:
+    """Whether the part allows null."""
     kinds = part.get("type")
     return _NULLABLE in part or (isinstance(kinds, list) and "null" in kinds)
 
 
 def _number(part: Mapping[str, Any], text: str, name: str) -> int | float:
-    whole = _type(part) == "integer"
+    whole = type_of(part) == "integer"
     try:
         value = int(text) if whole else float(text)
     except ValueError:

@@ -37,6 +37,18 @@
     (wrong || dialog.querySelector("[autofocus]"))?.focus();
   });
 
+  // A form that is checked while it is filled in: of what was not touched yet, nothing is said.
+  document.addEventListener("input", (event) => (event.target.dataset.touched = ""));
+
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (!event.detail.ctx.sourceElement?.matches?.("[data-check]")) return;
+    for (const wrong of dialog.querySelectorAll(".field .field-error")) {
+      const field = document.getElementById(wrong.id.replace(/-error$/, ""));
+      if (field && !("touched" in field.dataset)) wrong.replaceChildren();
+      field?.setAttribute("aria-invalid", String(wrong.childElementCount > 0));
+    }
+  });
+
   dialog.addEventListener("close", () => document.getElementById("dialog-body").replaceChildren());
 
   document.addEventListener("click", (event) => {
