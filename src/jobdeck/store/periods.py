@@ -28,13 +28,21 @@ def numbers(conn: Connection, after: Micros | None, before: Micros | None) -> tu
 def _first_since(conn: Connection, at: Micros, low: int, high: int | None) -> int:
     """By halving, the first number in the range whose job was created at that time or later;
     the end of the range if there is none."""
+    return first_since(conn, "jobs", "created_at", at, low, high)
+
+
+def first_since(
+    conn: Connection, table: str, column: str, at: Micros, low: int = 1, high: int | None = None
+) -> int:
+    """By halving, the first number of the table's rows in the range whose time is that or later;
+    the end of the range, or the number after the newest, if there is none."""
     if high is None:
-        newest = conn.exec_driver_sql("SELECT max(id) FROM jobs").scalar()
+        newest = conn.exec_driver_sql(f"SELECT max(id) FROM {table}").scalar()  # noqa: S608
         high = max((newest or 0) + 1, low)
-        oldest = conn.exec_driver_sql("SELECT min(id) FROM jobs").scalar()
+        oldest = conn.exec_driver_sql(f"SELECT min(id) FROM {table}").scalar()  # noqa: S608
         low = max(low, min(oldest or 1, high))
     mark = "?" if conn.dialect.name == "sqlite" else "%s"
-    query = f"SELECT id, created_at FROM jobs WHERE id >= {mark} ORDER BY id LIMIT 1"  # noqa: S608
+    query = f"SELECT id, {column} FROM {table} WHERE id >= {mark} ORDER BY id LIMIT 1"  # noqa: S608
     while low < high:
         middle = (low + high) // 2
         row = conn.exec_driver_sql(query, (middle,)).first()

@@ -1,5 +1,6 @@
 """One job: what it is, why it is as it is, what it did and said."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -11,23 +12,19 @@ from sqlalchemy import Connection
 from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import JobdeckError, NotFound
-from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.manifest import PipelineManifest
-from jobdeck.domain.records import Counts, Job, Queue, Step
+from jobdeck.domain.records import Counts, Job, Step
 from jobdeck.domain.roles import Actor
+from jobdeck.domain.why import why as domain_why
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck, By
-from jobdeck.store import attempts, calls, events, files, jobs, pipelines, queues, steps
-from jobdeck.web import formats, job_deeds, live, status, timeline
-from jobdeck.web import jobs as jobs_page
+from jobdeck.store import attempts, facts, files, jobs, pipelines, steps
+from jobdeck.web import job_deeds, job_side, live, timeline, why
 from jobdeck.web import logs as log_part
 from jobdeck.web.drawings import Frame
 from jobdeck.web.live import View
 from jobdeck.web.logs import LogQuery
 from jobdeck.web.render import AnyRequest, AtPages, Pages
-
-CHILDREN = 12
-CALLS = 50
 
 
 @get("/jobs/{job_id:int}", opt=VIEWER, sync_to_thread=True)
@@ -94,11 +91,16 @@ def _frame(
                 job=job,
                 now=now,
                 maker=_maker(job),
-                why=status.sentence(job, now, _queue(conn, job, now)),
+                links=job_side.links(pages, job),
                 deeds=job_deeds.of_job(job, actor),
             ),
+            "why": pages.html(
+                "job/why.html",
+                job=job,
+                said=why.say(domain_why(facts.gather(conn, job.id, now)), now),
+            ),
             "work": _work(pages, conn, job, now),
-            "side": _side(pages, conn, job, now),
+            "side": job_side.html(pages, conn, job, now),
         },
         position=position,
         ticks=not job.status.final,
@@ -111,31 +113,36 @@ def _maker(job: Job) -> int | None:
     return int(number) if kind == "job" and number.isdecimal() else None
 
 
-def _queue(conn: Connection, job: Job, now: Micros) -> Queue | None:
-    """Its queue while it waits there."""
-    if job.status != "pending":
-        return None
-    try:
-        return queues.get(conn, job.queue, now)
-    except NotFound:
-        return None
-
-
 def _work(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
     found = steps.of_job(conn, job, _manifest(conn, job))
     if len(found) == 1 and found[0].counts == Counts():
         found = []  # the attempt tells it all
+    counts = _total(found)
+    lines = timeline.build(job, attempts.of_job(conn, job), found, now)
     return pages.html(
         "job/work.html",
         job=job,
         now=now,
-        timeline=timeline.build(job, attempts.of_job(conn, job), found, now),
-        counted=any(_counted(step) for step in found),
+        timeline=lines,
+        outcomes=any(line.text or line.error for line in lines.lines if not line.step),
+        counts=counts,
+        counted=_counted(counts),
+        group=job_side.group_of(conn, job, now),
     )
 
 
-def _counted(step: Step) -> bool:
-    return step.counts != Counts()
+def _counted(counts: Counts | None) -> list[str]:
+    """The columns of counts; that of rollbacks only where there was one."""
+    if counts is None:
+        return []
+    return [n for n in Counts.__struct_fields__ if n != "rollbacks" or counts.rollbacks]
+
+
+def _total(found: Sequence[Step]) -> Counts | None:
+    """What all steps did together; None if none of them counts."""
+    if all(step.counts == Counts() for step in found):
+        return None
+    return Counts(**{n: sum(getattr(s.counts, n) for s in found) for n in Counts.__struct_fields__})
 
 
 def _manifest(conn: Connection, job: Job) -> PipelineManifest | None:
@@ -145,29 +152,6 @@ def _manifest(conn: Connection, job: Job) -> PipelineManifest | None:
         return pipelines.manifest(conn, pipeline.id, version)
     except JobdeckError:
         return None  # its pipeline was removed; what was told of the steps is there
-
-
-def _side(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
-    counts = jobs.children_counts(conn, [job.id]).get(job.id)
-    children = (
-        jobs.find(conn, JobFilter(parent=job.id), sort=("id",), limit=CHILDREN).items
-        if counts
-        else []
-    )
-    found = calls.of_job(conn, job.id, limit=CALLS + 1)
-    return pages.html(
-        "job/side.html",
-        job=job,
-        now=now,
-        json_chars=formats.JSON_CHARS,
-        files=files.of_job(conn, job.id),
-        children=children,
-        children_words=jobs_page.tree(counts) if counts else "",
-        more_children=bool(counts) and sum((counts or {}).values()) > CHILDREN,
-        calls=found[:CALLS],
-        more_calls=len(found) > CALLS,
-        events=events.of_job(conn, job),
-    )
 
 
 @get("/jobs/{job_id:int}/files/{name:path}", opt=VIEWER, sync_to_thread=True)

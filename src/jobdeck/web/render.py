@@ -34,6 +34,7 @@ class Pages:
 
     def __init__(self, deck: Deck, places: Sequence[Place] = ()) -> None:
         self.deck = deck
+        self.places = places
         self.drawings = Drawings()
         self.notice_cookie = f"{deck.cookie}_notice"
         self.templates = Environment(

@@ -25,7 +25,8 @@
     const button = event.target.closest("[data-copy]");
     if (!button) return;
     try {
-      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      const { textContent, dataset } = document.getElementById(button.dataset.copy);
+      await navigator.clipboard.writeText("absolute" in dataset ? location.origin + textContent : textContent);
       jobdeck.notice("Copied.");
     } catch {
       jobdeck.notice("The browser does not let this page copy; select the text instead.", "failed");
