@@ -15,7 +15,7 @@ export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup dev demo test test-unit check format bench docs screenshots lock system clean
+.PHONY: help setup dev demo test test-unit test-long check format bench docs screenshots lock system clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ test: system check ## Run every check that CI runs
 
 test-unit: dev ## Run the quick tests only
 	$(PY) -m pytest tests/unit $(ARGS)
+
+test-long: system dev ## Run the tests that take an hour: crashes, random operations
+	$(PY) -m pytest -n0 -m long -rA tests/proof $(ARGS)
 
 check: dev ## Lint, types and import contracts
 	$(PY) -m ruff check

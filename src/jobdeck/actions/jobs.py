@@ -231,11 +231,17 @@ def end_some(
     of both. Their children are not looked at."""
     by = f"{_PAST[kind]} by {tx.actor.name}"
     message = f"{by}: {tx.reason}" if tx.reason else by
-    ended = stops.stop_waiting(tx.conn, ids, reason=reason, message=message, now=tx.now)
-    rest = [each for each in ids if each not in set(ended)]
-    asked = stops.request_stop(
-        tx.conn, rest, kind=kind, by=tx.actor.name, why=tx.reason, now=tx.now
-    )
+    ended: list[int] = []
+    asked: list[int] = []
+    left = list(ids)
+    # On PostgreSQL a job may move between the looks into its places; then it is looked for again.
+    while left:
+        ended += stops.stop_waiting(tx.conn, left, reason=reason, message=message, now=tx.now)
+        left = [each for each in left if each not in set(ended)]
+        asked += stops.request_stop(
+            tx.conn, left, kind=kind, by=tx.actor.name, why=tx.reason, now=tx.now
+        )
+        left = selections.still_open(tx.conn, [each for each in left if each not in set(asked)])
     events.add_all(tx.conn, asked, tx.now, f"{kind}_asked", tx.reason, tx.actor.name)
     for each in ids[:20]:
         tx.changed("job", each, "stopped")

@@ -32,16 +32,22 @@ class Rate(Struct, frozen=True):
 
     def free(self, empty_at: Micros | None, now: Micros) -> int:
         """How many may start now."""
-        used = max((empty_at or 0) - now, 0)
+        used = max(self._state(empty_at, now) - now, 0)
         return max(self.count - -(-used // self.interval), 0)
 
     def after(self, empty_at: Micros | None, now: Micros, starts: int) -> Micros:
         """The state after that many starts."""
-        return max(empty_at or 0, now) + starts * self.interval
+        return max(self._state(empty_at, now), now) + starts * self.interval
 
     def next_free(self, empty_at: Micros | None, now: Micros) -> Micros:
         """When the next one may start."""
-        return max(now, (empty_at or 0) - (self.count - 1) * self.interval)
+        return max(now, self._state(empty_at, now) - (self.count - 1) * self.interval)
+
+    def _state(self, empty_at: Micros | None, now: Micros) -> Micros:
+        # Much farther ahead than all starts together is a clock that was set back.
+        if empty_at is None or empty_at > now + 2 * self.count * self.interval:
+            return 0
+        return empty_at
 
     def __str__(self) -> str:
         for unit, seconds in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):

@@ -20,7 +20,8 @@ class Meter:
 
     def measured(self, flow_id: int, total_s: float, jobs: int) -> None:
         """That many jobs of the flow took so long together."""
-        sample = total_s / jobs
+        # A clock that is set back in between makes less than nothing of it.
+        sample = max(total_s, 0.0) / jobs
         before = self._mean_s.get(flow_id)
         # A job that took much longer than expected counts in full at once.
         if before is None or sample > before * 10:

@@ -74,7 +74,13 @@ class Crew:
         with self._store.write() as conn:
             ids = [pools.add_worker(conn, pool_id, now) for _ in range(missing)]
         for worker_id in ids:
-            worker = WorkerProcess(worker_id, pool_id, self._options, now)
+            try:
+                worker = WorkerProcess(worker_id, pool_id, self._options, now)
+            except OSError as error:
+                log.error("cannot start a worker", error=str(error))
+                self._inbox.gone.append(worker_id)
+                self._start_at = now + round(RESTART_S[-1] * SECOND)
+                continue
             self.workers.append(worker)
             self._register(worker)
 
@@ -83,6 +89,14 @@ class Crew:
         register(worker.socket, selectors.EVENT_READ, lambda: self.hear(worker))
         for stream, (read_end, _) in worker.outputs.items():
             register(read_end, selectors.EVENT_READ, self._reader(worker, stream, read_end))
+
+    def move(self, by: Micros) -> None:
+        """The clock was set by so much."""
+        self._start_at += by
+        self._scale.move(by)
+        for worker in self.workers:
+            for job in worker.handed:
+                job.move(by)
 
     def take_news(self) -> bool:
         """Whether a worker has become ready since the last call."""

@@ -47,6 +47,13 @@ class Handed:
         times = [t for t in (self.deadline, self.step_deadline, self.kill_at) if t is not None]
         return min(times) if times else None
 
+    def move(self, by: Micros) -> None:
+        """The clock was set by so much: its times move along."""
+        for name in ("began_at", "deadline", "step_deadline", "kill_at"):
+            at = getattr(self, name)
+            if at is not None:
+                setattr(self, name, at + by)
+
     def begin(self, at: Micros) -> None:
         """Its worker began it at that time."""
         self.began_at = at

@@ -47,6 +47,10 @@ class Scale:
         self._limit = limit
         self._next_at: Micros = 0
 
+    def move(self, by: Micros) -> None:
+        """The clock was set by so much."""
+        self._next_at += by
+
     def over(
         self, workers: Iterable[WorkerProcess], now: Micros
     ) -> list[tuple[WorkerProcess, Handed, int, int]]:

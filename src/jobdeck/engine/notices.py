@@ -33,6 +33,10 @@ class Notices:
         """When there is something to write, if there is."""
         return self._written_at + EVERY if self._jobs or self._crowd else None
 
+    def move(self, by: Micros) -> None:
+        """The clock was set by so much."""
+        self._written_at += by
+
     def write(self, conn: Connection, now: Micros) -> None:
         """Write what is due."""
         due = self.due_at()

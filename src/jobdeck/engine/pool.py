@@ -28,10 +28,12 @@ from jobdeck.engine.calls import answer
 from jobdeck.engine.catalogue import Catalogue
 from jobdeck.engine.crew import Crew
 from jobdeck.engine.dispatch import Dispatch, spec_of
+from jobdeck.engine.doubt import settle
 from jobdeck.engine.handed import Handed
 from jobdeck.engine.inbox import Inbox
 from jobdeck.engine.notices import Notices
 from jobdeck.engine.orders import Orders
+from jobdeck.engine.steady import SteadyClock
 from jobdeck.engine.workers import WorkerOptions, WorkerProcess
 from jobdeck.store import delays, pools, steps
 from jobdeck.store.claims import Begun, begin, claim
@@ -91,6 +93,8 @@ class Pool:
         self._look_at: Micros = 0
         self._due_at: Micros | None = None
         self._watch = CommitWatch(store)
+        self._steady = SteadyClock()
+        self._in_doubt = False
         self._look = True
         self._more = True
         self._asleep = False
@@ -199,6 +203,7 @@ class Pool:
                 patience = 0.0
             for key, _ in self._selector.select(patience):
                 key.data()
+            self._follow_clock()
             now = clock.now()
             self._crew.watch(now)
             self._look |= self._time_to_look(now) or self._crew.take_news()
@@ -206,6 +211,7 @@ class Pool:
                 self._write(now)
         except StoreError as error:
             # What the workers said stays in the inbox until it can be written.
+            self._in_doubt = True
             log.error("store not available", error=str(error))
             time.sleep(RETRY_STORE_S)
         except LeaseLost:
@@ -220,6 +226,19 @@ class Pool:
             self._crew.recycle()
         if not self._told_to_end:
             self._crew.staff(self.id, now)
+
+    def _follow_clock(self) -> None:
+        """If the system's clock was set, what is to be done at a time moves with it."""
+        moved = self._steady.moved()
+        if not moved:
+            return
+        log.warning("the system's clock was set", seconds=moved / SECOND)
+        self._beat_at += moved
+        self._look_at += moved
+        if self._end_by is not None:
+            self._end_by += moved
+        self._notices.move(moved)
+        self._crew.move(moved)
 
     def _time_to_look(self, now: Micros) -> bool:
         if now < self._look_at:
@@ -287,6 +306,8 @@ class Pool:
         look = self._look
         to_show = self._to_show(now)
         with self.store.write() as conn:
+            if self._in_doubt:
+                settle(conn, self.id, self._crew.workers, self._inbox, now)
             self._show(conn, to_show, now)
             replies = self._record(conn, now)
             self._beat(conn, now)
@@ -297,6 +318,7 @@ class Pool:
             self._notices.write(conn, now)
             if self._asleep and shares:
                 pools.set_asleep(conn, self.id, False)
+        self._in_doubt = False
         for _, job in to_show:
             job.shown = True
         self._inbox.clear()

@@ -10,7 +10,6 @@ import structlog
 from sqlalchemy import select
 
 from jobdeck.domain import clock
-from jobdeck.domain.clock import Micros
 from jobdeck.domain.limits import LEASE_S
 from jobdeck.engine.workers import kill_group
 from jobdeck.store import events, orphans, pools
@@ -20,6 +19,8 @@ from jobdeck.store.tables import workers
 log = structlog.get_logger()
 
 _SAME_START_S = 2.0
+_SUSPECT_S = 3.0
+"""How long the beat of a pool may rest whose process seems to be another one."""
 
 
 class Reaper:
@@ -40,16 +41,37 @@ class Reaper:
         dead = [row for row in alive if self._dead(row)]
         for row in dead:
             self._bury(row)
+        self._take_back_unowned()
         return len(dead)
+
+    def _take_back_unowned(self) -> None:
+        now = clock.now()
+        with self._store.read() as conn:
+            if not orphans.unowned(conn):
+                return
+        with self._store.write(wake=True) as conn:
+            ended = orphans.take_back_unowned(conn, now)
+        log.warning("jobs of a pool that is gone given back", jobs=len(ended))
 
     def _dead(self, row: pools.Beat) -> bool:
         moment = time.monotonic()
         beat, since = self._seen.get(row.id, (-1, moment))
         if row.beat != beat:
             self._seen[row.id] = (row.beat, moment)
+            since = moment
         elif moment - since > self._lease_s:
             return True
-        return row.host == self._host and not _same_process(row.pid, row.started_at)
+        if row.host != self._host:
+            return False
+        process = _process(row.pid)
+        if process is None:
+            return True
+        # Another process with that number would have started after the pool was opened. Or the
+        # system's clock was set, which moves what it tells of starts: so its beat decides soon.
+        with contextlib.suppress(psutil.Error):
+            later = process.create_time() > row.started_at / clock.SECOND + _SAME_START_S
+            return later and moment - since > _SUSPECT_S
+        return False
 
     def _bury(self, row: pools.Beat) -> None:
         log.warning("pool lost", pool=row.id, host=row.host, pid=row.pid)
@@ -89,14 +111,10 @@ class Reaper:
                     kill_group(row.pid)
 
 
-def _same_process(pid: int, opened_at: Micros) -> bool:
+def _process(pid: int) -> psutil.Process | None:
+    """The process of that number, if one runs."""
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        # Another process with that number would have started after the pool was opened.
-        return bool(process.create_time() < opened_at / clock.SECOND + _SAME_START_S)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process
     except psutil.NoSuchProcess:
-        return False
-    except psutil.Error:
-        return True
+        return None

@@ -31,6 +31,9 @@ LOCK_RETRY_S = 0.0003
 WAL_PAGES = 10_000
 # A connection to PostgreSQL that rested for longer is tried before it is used.
 REST_S = 5.0
+# A transaction on PostgreSQL whose process has stopped in the middle of it keeps its locks for at
+# most so many seconds; none of ours rests so long.
+IDLE_TRANSACTION_S = 15
 # What a transaction that has itself told the pools on PostgreSQL leaves on its connection.
 TOLD = "told"
 # Connections kept for writing.
@@ -287,6 +290,7 @@ def _plan_for_short_queries(dbapi: Any, _record: Any) -> None:
     for setting in ("jit", "enable_seqscan", "enable_bitmapscan"):
         dbapi.execute(f"SET {setting} = off")
     dbapi.execute("SET max_parallel_workers_per_gather = 0")
+    dbapi.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_S}s'")
     dbapi.commit()
 
 

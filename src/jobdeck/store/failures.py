@@ -23,6 +23,7 @@ _CAUSES = (
     ("password authentication", "the database refused the password; check the address"),
     ("no pg_hba.conf entry", "the database refuses this host or user; see its pg_hba.conf"),
     ("read-only transaction", "the database is read-only; is it a standby?"),
+    ("idle-in-transaction", "a transaction rested for too long, so the database ended it"),
     ("deadlock detected", "it is busy with conflicting changes; try again"),
     ("could not serialize", "it is busy with conflicting changes; try again"),
 )

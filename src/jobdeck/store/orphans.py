@@ -9,7 +9,7 @@ from jobdeck.domain.retry import MAX_LOSSES
 from jobdeck.domain.states import Code, Reason
 from jobdeck.store.claims import READY
 from jobdeck.store.outcomes import Ending, finish
-from jobdeck.store.tables import jobs, running
+from jobdeck.store.tables import jobs, pools, running
 from jobdeck.store.values import AnyRow
 
 
@@ -18,6 +18,31 @@ def take_back(conn: Connection, pool_id: int, now: Micros, limit: int = 500) -> 
     query = _select().where(running.c.pool_id == pool_id)
     rows = conn.execute(query.order_by(running.c.job_id).limit(limit)).fetchall()
     return finish(conn, [_ending(row, f"pool {pool_id} was lost", now) for row in rows])
+
+
+def unowned(conn: Connection) -> bool:
+    """Whether there are claims of pools that are not there any more."""
+    r = running.c
+    owner = select(pools.c.id).where(pools.c.id == r.pool_id)
+    query = select(r.job_id).where(r.pool_id.is_not(None), ~owner.exists())
+    return conn.execute(query.limit(1)).first() is not None
+
+
+def take_back_unowned(conn: Connection, now: Micros, limit: int = 500) -> list[Ending]:
+    """The same of claims of pools that are not there any more: on PostgreSQL one that was taken
+    for dead may commit a last transaction after its jobs were given back."""
+    r = running.c
+    owner = select(pools.c.id).where(pools.c.id == r.pool_id)
+    query = _select().where(r.pool_id.is_not(None), ~owner.exists())
+    rows = conn.execute(query.order_by(r.job_id).limit(limit)).fetchall()
+    return finish(conn, [_ending(row, f"pool {row.pool_id} was lost", now) for row in rows])
+
+
+def held_by(conn: Connection, pool_id: int) -> dict[tuple[int, int], bool]:
+    """The claims (job, claim) of the pool as the store knows them; whether each has begun."""
+    r = running.c
+    rows = conn.execute(select(r.job_id, r.claim, r.begun_at).where(r.pool_id == pool_id))
+    return {(row.job_id, row.claim): row.begun_at is not None for row in rows}
 
 
 def give_back(conn: Connection, job_ids: Sequence[int], message: str, now: Micros) -> list[Ending]:

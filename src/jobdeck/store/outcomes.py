@@ -8,14 +8,15 @@ from itertools import compress
 from operator import is_, itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code, Reason
 from jobdeck.store import counters, error_groups, followers, parents, triggered, volume
 from jobdeck.store.claims import READY, release, requeue
 from jobdeck.store.rows import insert_rows
-from jobdeck.store.tables import attempts, delayed, jobs, running, unsuccessful
+from jobdeck.store.tables import attempts, delayed, jobs, running, steps, unsuccessful
+from jobdeck.store.values import AnyRow
 from jobdeck.store.volume import FINE
 
 _FINAL_CODES = frozenset({Code.COMPLETED, Code.FAILED, Code.STOPPED})
@@ -84,6 +85,7 @@ def finish(conn: Connection, endings: Sequence[Ending]) -> list[Ending]:
     codes = set(map(_CODE, endings))
     parked = [e for e in endings if e.code == Code.RUNNING] if Code.RUNNING in codes else []
     leaving = [e for e in endings if e.code != Code.RUNNING] if parked else endings
+    leaving = _heed_stops(conn, leaving) if not codes <= _FINAL_CODES else leaving
     accepted = leaving
     if leaving:
         held = release(conn, list(map(_KEY, leaving)))
@@ -108,6 +110,30 @@ def _come_back(conn: Connection, endings: Sequence[Ending]) -> None:
         rows = [(*_next(e, e.losses), Code.RETRYING, e.run_at) for e in later]
         insert_rows(conn, delayed, (*READY, "status", "run_at"), rows)
     requeue(conn, [_next(e, e.losses + e.lost) for e in endings if e.code == Code.PENDING])
+
+
+def _heed_stops(conn: Connection, leaving: Sequence[Ending]) -> Sequence[Ending]:
+    """Who asked for a stop that the pool has not heard of yet gets it: a job that would come
+    back otherwise has stopped."""
+    back = [e.job_id for e in leaving if e.code in (Code.PENDING, Code.RETRYING)]
+    if not back:
+        return leaving
+    r = running.c
+    query = select(r.job_id, r.claim, r.stop_kind, r.stop_by, r.stop_reason)
+    # Locked, so that a stop either stands here or finds the job where it went.
+    rows = conn.execute(query.where(r.job_id.in_(back)).order_by(r.job_id).with_for_update())
+    asked = {(row.job_id, row.claim): row for row in rows if row.stop_kind}
+    return [_stopped(e, asked.get((e.job_id, e.claim))) for e in leaving] if asked else leaving
+
+
+def _stopped(ending: Ending, asked: AnyRow | None) -> Ending:
+    if asked is None or ending.code not in (Code.PENDING, Code.RETRYING):
+        return ending
+    reason = Reason.KILLED if asked.stop_kind == "kill" else Reason.STOPPED
+    message = asked.stop_reason or f"{reason.value} by {asked.stop_by}"
+    return ending._replace(
+        code=Code.STOPPED, reason=reason.value, message=message, error=None, lost=False, run_at=None
+    )
 
 
 def _let_follow(conn: Connection, final: Sequence[Ending], now: Micros) -> None:
@@ -228,6 +254,23 @@ def _close_sqlite(
 _CLOSE_ARGUMENTS = _pick("code", *_FINAL[1:], *_MAY_BE_NULL, "job_id")
 
 
+def _begun_before(conn: Connection, final: Sequence[Ending]) -> Sequence[Ending]:
+    """A parent that was woken and then ends before its next step began has begun all the same:
+    its earlier steps belong to this attempt."""
+    waited = [e.job_id for e in final if not e.began and e.claim]
+    if not waited:
+        return final
+    s = steps.c
+    query = select(s.job_id, s.attempt, func.min(s.started_at)).where(s.job_id.in_(waited))
+    began = {(row[0], row[1]): row[2] for row in conn.execute(query.group_by(s.job_id, s.attempt))}
+    return [
+        e._replace(began=True, started_at=at)
+        if not e.began and (at := began.get((e.job_id, e.attempt))) is not None
+        else e
+        for e in final
+    ]
+
+
 def close(conn: Connection, final: Sequence[Ending]) -> None:
     """Write the own rows of jobs that ended for the second and last time.
 
@@ -236,6 +279,7 @@ def close(conn: Connection, final: Sequence[Ending]) -> None:
     if not final:
         return
     if not all(map(_BEGAN, final)):
+        final = _begun_before(conn, final)
         final = [e if e.began else e._replace(attempt=e.attempt - 1) for e in final]
     if conn.dialect.name != "sqlite":
         columns = list(map(list, zip(*map(_CLOSE_ARGUMENTS, final), strict=True)))

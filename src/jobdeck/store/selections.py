@@ -92,6 +92,12 @@ def handed_out(conn: Connection, queue_id: int, *, upto: int) -> list[int]:
     return list(conn.execute(query).scalars())
 
 
+def still_open(conn: Connection, job_ids: Sequence[int]) -> list[int]:
+    """Those of the jobs that have not ended."""
+    query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.status == int(Code.OPEN))
+    return sorted(conn.execute(query).scalars())
+
+
 def open_children(conn: Connection, parent_ids: Sequence[int]) -> list[int]:
     """The children of these jobs that have not ended."""
     query = select(jobs.c.id).where(

@@ -28,8 +28,12 @@ class Board:
     @classmethod
     def create(cls) -> "Board":
         """A new one, of zeros, in a file without a name that a child may inherit."""
-        with tempfile.TemporaryFile(prefix="jobdeck-board") as file:
-            fd = os.dup(file.fileno())
+        if hasattr(os, "memfd_create"):
+            # No disk is behind it, which may be full: touching it would end the worker.
+            fd = os.memfd_create("jobdeck-board", os.MFD_CLOEXEC)
+        else:
+            with tempfile.TemporaryFile(prefix="jobdeck-board") as file:
+                fd = os.dup(file.fileno())
         os.ftruncate(fd, _SIZE)
         return cls(fd)
 

@@ -105,7 +105,8 @@ class Runner:
         runtime.current = None
         if runtime.said:
             runtime.settle(spec)
-        finished_at = time.time_ns() // 1000
+        # Not before it began, even if the clock was set back meanwhile.
+        finished_at = max(time.time_ns() // 1000, started_at)
         took = finished_at - started_at
         cpu_us = rss_kb = 0
         if took > MEASURED_US:
