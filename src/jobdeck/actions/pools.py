@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from jobdeck.actions.perform import Tx, action
 from jobdeck.domain.errors import WrongState
-from jobdeck.domain.records import Pool, Worker
+from jobdeck.domain.records import Pool
 from jobdeck.domain.roles import Role
 from jobdeck.store import events, pools, stops
 
@@ -13,7 +13,7 @@ ALL = "all"
 
 
 class Freed(Struct, frozen=True, kw_only=True):
-    """What freeing came to for one worker: the job that was asked to stop, or why none was."""
+    """What freeing came to for one job of a worker: it was asked to stop, or why it was not."""
 
     worker: int
     job: int | None = None
@@ -22,8 +22,8 @@ class Freed(Struct, frozen=True, kw_only=True):
 
 @action("worker.free", Role.OPERATOR, "free workers", wakes=True)
 def free(tx: Tx, worker_id: int | None) -> list[Freed]:
-    """Ask the job that the worker (None: every busy worker) runs to stop; it is killed if it
-    does not end within the grace time. Each worker has its own outcome.
+    """Ask the job that the worker (None: every busy worker) runs to stop, or all those that
+    share it; what does not end within the grace time is killed. Each has its own outcome.
 
     Raises:
         NotFound: no such worker.
@@ -36,24 +36,23 @@ def free(tx: Tx, worker_id: int | None) -> list[Freed]:
         workers = [pools.worker(tx.conn, worker_id)]
         if workers[0].job is None:
             raise WrongState(f"Worker {worker_id} runs nothing; there is nothing to free it of.")
-    outcomes = [_free(tx, worker) for worker in workers]
+    jobs = pools.jobs_on(tx.conn, [worker.id for worker in workers])
+    outcomes = [_free(tx, worker_id, job_id) for worker_id, job_id in jobs]
     tx.detail = {"stopped": [outcome.job for outcome in outcomes if not outcome.error]}
     if outcomes:
         tx.changed("pool", "", "freed")
     return outcomes
 
 
-def _free(tx: Tx, worker: Worker) -> Freed:
-    if worker.job is None:
-        return Freed(worker=worker.id, error="runs nothing")
+def _free(tx: Tx, worker_id: int, job_id: int) -> Freed:
     asked = stops.request_stop(
-        tx.conn, [worker.job], kind="stop", by=tx.actor.name, why=tx.reason, now=tx.now
+        tx.conn, [job_id], kind="stop", by=tx.actor.name, why=tx.reason, now=tx.now
     )
     if not asked:
-        return Freed(worker=worker.id, job=worker.job, error="its job has just ended")
-    events.add(tx.conn, worker.job, tx.now, "stop_asked", tx.reason, tx.actor.name)
-    tx.changed("job", worker.job, "stopped")
-    return Freed(worker=worker.id, job=worker.job)
+        return Freed(worker=worker_id, job=job_id, error="its job has just ended")
+    events.add(tx.conn, job_id, tx.now, "stop_asked", tx.reason, tx.actor.name)
+    tx.changed("job", job_id, "stopped")
+    return Freed(worker=worker_id, job=job_id)
 
 
 @action("pool.drain", Role.OPERATOR, "drain pools", wakes=True)

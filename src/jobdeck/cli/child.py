@@ -118,6 +118,7 @@ def _pool() -> Callable[[ChildConfig], None]:
             grace_s=settings.grace_s,
             worker_memory=_bytes(settings.worker_memory),
             worker_jobs=settings.worker_jobs,
+            coroutines=settings.coroutines,
         )
         Pool(open_store(settings), options).run()
 

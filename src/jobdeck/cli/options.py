@@ -44,6 +44,12 @@ worker_memory = click.option(
 worker_jobs = click.option(
     "--worker-jobs", type=int, metavar="N", help="Replace each worker after so many jobs."
 )
+coroutines = click.option(
+    "--coroutines",
+    type=int,
+    metavar="N",
+    help="Jobs of coroutines that a worker runs side by side; by default 20.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
 running = click.option(

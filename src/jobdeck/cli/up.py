@@ -8,6 +8,7 @@ import rich_click as click
 
 from jobdeck.cli.options import (
     base_path,
+    coroutines,
     host,
     pool_size,
     port,
@@ -32,6 +33,7 @@ DEMO: dict[str, Any] = {"first": "demo", "least": 3}
 @port
 @base_path
 @pool_size
+@coroutines
 @worker_memory
 @worker_jobs
 @click.option("--demo", is_flag=True, help="Load the example pipelines.")

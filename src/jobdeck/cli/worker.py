@@ -4,7 +4,7 @@ from typing import Any
 
 import rich_click as click
 
-from jobdeck.cli.options import pool_size, store, worker_jobs, worker_memory
+from jobdeck.cli.options import coroutines, pool_size, store, worker_jobs, worker_memory
 from jobdeck.cli.starting import Plan
 
 
@@ -12,6 +12,7 @@ from jobdeck.cli.starting import Plan
 @click.argument("target")
 @store
 @pool_size
+@coroutines
 @worker_memory
 @worker_jobs
 @click.option("--queues", metavar="A,B", help="Queues to serve; by default all.")

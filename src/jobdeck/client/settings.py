@@ -34,6 +34,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     workers: int = 0
     worker_memory: str = ""
     worker_jobs: int = 0
+    coroutines: int = limits.COROUTINES
     queues: tuple[str, ...] = ()
     executor: Literal["local", "celery"] = "local"
     grace_s: float = limits.STOP_GRACE_S
@@ -82,6 +83,10 @@ SETTINGS = (
         "that takes more is killed; empty means any amount",
     ),
     Setting("worker_jobs", "jobs after which a worker is replaced by a new one; 0 means never"),
+    Setting(
+        "coroutines",
+        "jobs of coroutines that a worker runs side by side; 1 means one after the other",
+    ),
     Setting("queues", "queues that a pool serves, separated by commas; empty means all"),
     Setting("executor", "what runs jobs: local (worker processes) or celery"),
     Setting("grace_s", "seconds that a job has to stop by itself before it is killed"),
@@ -167,6 +172,8 @@ def _check(values: dict[str, Any]) -> None:
         raise InvalidValue("workers", "cannot be below 0")
     if values.get("worker_jobs", 0) < 0:
         raise InvalidValue("worker_jobs", "cannot be below 0")
+    if not 1 <= values.get("coroutines", 1) <= limits.COROUTINES_MOST:
+        raise InvalidValue("coroutines", f"choose from 1 to {limits.COROUTINES_MOST}")
     if values.get("worker_memory"):
         parse_size(values["worker_memory"], "worker_memory")
     if not values.get("grace_s", 1.0) >= 0:

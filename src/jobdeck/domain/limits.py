@@ -15,6 +15,10 @@ LEASE_S = 10.0
 STOP_GRACE_S = 10.0
 """How long a job may take to stop by itself before its process group is killed."""
 
+COROUTINES = 20
+COROUTINES_MOST = 200
+"""Coroutine jobs that run side by side in one worker, and how many may be asked for."""
+
 BATCH_JOBS = 500
 BATCH_S = 0.010
 """A worker is handed at most so many jobs, or so much measured work, at once."""

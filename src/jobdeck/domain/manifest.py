@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from jobdeck.domain.retry import RetryPolicy
 
-_ADDED_LATER = {"memory": None}
+_ADDED_LATER = {"memory": None, "coroutine": False}
 
 
 class StepManifest(Struct, frozen=True, kw_only=True):
@@ -24,8 +24,9 @@ class PipelineManifest(Struct, frozen=True, kw_only=True):
     """A pipeline as it was defined in code.
 
     `memory` is the most bytes that one of its jobs may take, `params_schema` the JSON Schema of
-    its parameters; `fingerprint` changes whenever the definition or the code of its files does;
-    where these lie (`source`) does not matter.
+    its parameters. Jobs of a `coroutine` may run side by side in one worker. `fingerprint`
+    changes whenever the definition or the code of its files does; where these lie (`source`)
+    does not matter.
     """
 
     name: str
@@ -37,6 +38,7 @@ class PipelineManifest(Struct, frozen=True, kw_only=True):
     retry: RetryPolicy = RetryPolicy()
     timeout_s: float | None = None
     memory: int | None = None
+    coroutine: bool = False
     schedules: list[dict[str, Any]] = []
     source: str = ""
     code_hash: str = ""

@@ -9,6 +9,7 @@ import structlog
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.limits import LOG_LINES
+from jobdeck.domain.states import Code
 from jobdeck.engine import endings
 from jobdeck.engine.batching import Meter
 from jobdeck.engine.inbox import Inbox
@@ -126,7 +127,9 @@ class Crew:
                 self._selector.unregister(end)
                 return
             lines = data.decode(errors="replace").splitlines()
-            job = worker.current()
+            jobs = worker.running()
+            # Of several nobody knows which it was.
+            job = jobs[0] if len(jobs) == 1 else None
             if job is None:
                 log.info("worker says", worker=worker.id, stream=stream, text=lines[-1][:500])
             elif job.output_lines < LOG_LINES:
@@ -191,12 +194,13 @@ class Crew:
             if worker.ended or worker.process.poll() is not None:
                 self.bury(worker, now)
                 continue
-            job = worker.current()
-            if job is None or job.began_at is None:
-                continue
-            self._orders.enforce(worker, job, now)
-            if now - job.began_at > STUCK_BATCH and len(worker.handed) > 1:
-                worker.recall(worker.handed)
+            jobs = worker.running()
+            for job in jobs:
+                self._orders.enforce(worker, job, now, beside=len(jobs) > 1)
+            if jobs and len(worker.handed) > len(jobs):
+                since = worker.handed_at if worker.shared else jobs[0].began_at or now
+                if now - since > STUCK_BATCH:
+                    worker.recall(worker.handed)
 
     def bury(self, worker: WorkerProcess, now: Micros, *, pool_ends: bool = False) -> None:
         """A worker has ended, or must now: its last words first, then what it leaves open."""
@@ -211,18 +215,21 @@ class Crew:
             if end in registered:
                 self._selector.unregister(end)
         begun, _, _ = worker.board.read()
-        current = worker.current()
+        running = worker.running()
         worker.close()
         self.workers.remove(worker)
         why = worker.death()
-        if current and not killed_by_us and worker.struck_down() and self._killer.struck():
-            current.stopping = "memory"
-            current.stop_reason = "the system ran out of memory and killed its worker"
+        if not killed_by_us and worker.struck_down() and self._killer.struck():
+            self._orders.starved(running)
+            killed_by_us = len(running) > 1
         for job in worker.handed:
             if job.number > begun:
                 self._inbox.endings.append(job.not_begun(now))
-            elif job is current and job.stopping:
+            elif job in running and job.stopping:
                 self._inbox.killed.append(job)
+            elif job in running and killed_by_us and not pool_ends:
+                # Another job was the reason: this one begins its attempt anew.
+                self._inbox.endings.append(job.ending(Code.PENDING, now, began=False))
             elif pool_ends:
                 self._inbox.endings.append(endings.given_back(job, now))
             else:

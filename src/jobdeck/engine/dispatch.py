@@ -1,12 +1,16 @@
 """Who gets which of the claimed jobs, and how many to claim."""
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
+
+from sqlalchemy import Connection
 
 from jobdeck.engine.batching import Meter
 from jobdeck.engine.catalogue import Catalogue, FlowConfig
 from jobdeck.engine.handed import Handed
 from jobdeck.engine.workers import WorkerProcess
-from jobdeck.store.claims import Claimed
+from jobdeck.store.claims import Claimed, heads
+from jobdeck.store.limits import Allowance, Lane
 from jobdeck.store.steps import StepProgress
 from jobdeck.worker.protocol import DoneStep, JobSpec
 
@@ -18,9 +22,15 @@ class Dispatch:
     """Keeps each worker supplied with about a batch of work, and quick ones with a second one
     while the pool writes."""
 
-    def __init__(self, catalogue: Catalogue, meter: Meter) -> None:
+    def __init__(
+        self, catalogue: Catalogue, meter: Meter, coroutines: int = 1, alone: set[int] | None = None
+    ) -> None:
+        """A worker runs at most `coroutines` coroutine jobs side by side; those of the numbers
+        in `alone` are handed out once with a worker for themselves."""
         self._catalogue = catalogue
         self._meter = meter
+        self._coroutines = coroutines
+        self._alone = set() if alone is None else alone
 
     def _target(self) -> float:
         return 2.0 if self._meter.batch > _SMALL else 1.0
@@ -29,12 +39,41 @@ class Dispatch:
         """Whether the worker should be handed more."""
         if not worker.ready or worker.leaving or worker.ended:
             return False
-        return not worker.handed or worker.load <= self._target() / 2 - 0.01
+        if not worker.handed or worker.load <= self._target() / 2 - 0.01:
+            return True
+        return worker.shared and len(worker.handed) < self._coroutines
 
     def wanted(self, workers: Sequence[WorkerProcess]) -> int:
         """How many jobs to claim for these hungry workers."""
         target, batch = self._target(), self._meter.batch
         return sum(max(1, int((target - worker.load) * batch)) for worker in workers)
+
+    def turn(
+        self,
+        conn: Connection,
+        hungry: list[WorkerProcess],
+        lanes: list[Lane],
+        allowed: Allowance,
+    ) -> tuple[list[WorkerProcess], list[Lane], int]:
+        """Whose turn it is to be handed jobs, from which lanes, and how many.
+
+        Workers that are busy with coroutine jobs come last. They get further ones as long as
+        no job that needs a worker for itself stands before those: it would never find a free
+        one otherwise.
+        """
+        free = [worker for worker in hungry if not worker.shared]
+        if free:
+            return free, lanes, self.wanted(free)
+        wanted = max(self.wanted(hungry), self._room(hungry))
+        flows = self._catalogue.flows
+        ours = [lane for lane in lanes if flows[lane[1]].manifest.coroutine]
+        if ours and len(ours) < len(lanes):
+            ahead = heads(conn, lanes, wanted, allowed)
+            wanted = len(list(takewhile(lambda row: flows[row.flow_id].manifest.coroutine, ahead)))
+        return hungry, ours, wanted
+
+    def _room(self, workers: Sequence[WorkerProcess]) -> int:
+        return sum(self._coroutines - len(worker.handed) for worker in workers)
 
     def share(
         self, claimed: Sequence[Claimed], workers: Sequence[WorkerProcess]
@@ -53,6 +92,9 @@ class Dispatch:
                 known = costs[row.flow_id] = (self._meter.cost(row.flow_id), flow)
             cost, flow = known
             job = Handed(row, flow, cost)
+            if flow.manifest.coroutine:
+                self._let_share(job)
+                cost = job.cost
             worker = min(loads, key=load_of)
             load = loads[worker] + cost
             if load > target and shares[worker]:
@@ -63,6 +105,13 @@ class Dispatch:
         if left:
             self._meter.batch = max(1, (len(claimed) - len(left)) // len(workers))
         return {worker: jobs for worker, jobs in shares.items() if jobs}, left
+
+    def _let_share(self, job: Handed) -> None:
+        if job.claimed.job_id in self._alone:
+            self._alone.discard(job.claimed.job_id)
+        elif self._coroutines > 1:
+            job.shares = True
+            job.cost = min(job.cost, 1 / self._coroutines)
 
 
 def spec_of(job: Handed, progress: Mapping[int, StepProgress]) -> JobSpec:
@@ -79,6 +128,7 @@ def spec_of(job: Handed, progress: Mapping[int, StepProgress]) -> JobSpec:
             row.params.encode(),
             row.context or "",
             row.parent_id,
+            alone=not job.shares,
         )
     job.first_began_at = so_far.began_at if so_far.attempt == row.attempt else None
     return JobSpec(
@@ -86,4 +136,5 @@ def spec_of(job: Handed, progress: Mapping[int, StepProgress]) -> JobSpec:
         *(row.params.encode(), row.context or "", row.parent_id),
         [DoneStep(position, result) for position, result in so_far.done],
         *(so_far.checkpoint, so_far.counts),
+        alone=not job.shares,
     )

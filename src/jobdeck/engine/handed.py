@@ -12,10 +12,12 @@ from jobdeck.worker.protocol import Outcome
 
 class Handed:
     """`number` counts the jobs of its worker in the order in which they were sent; `cost` is the
-    part of a batch that it takes up; `shown` tells that everybody sees it running; `stopping` is
-    why it is to stop, and at `kill_at` it must have."""
+    part of a batch that it takes up; it `shares` its worker if it may run beside others; `shown`
+    tells that everybody sees it running; `stopping` is why it is to stop, and at `kill_at` it
+    must have."""
 
     # Defaults of the class, since most jobs end before any of them is set.
+    shares = False
     pool_id = 0
     worker_id = 0
     number = 0

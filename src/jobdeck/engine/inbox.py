@@ -18,6 +18,7 @@ from jobdeck.worker.protocol import (
     Logs,
     Outcome,
     StepReport,
+    lines_from,
 )
 
 
@@ -67,10 +68,12 @@ class Inbox:
         """Lines that arrived at the descriptors themselves. Their numbers are negative, so that
         they do not meet those that the worker gives."""
         self.touched.add(job.claimed.job_id)
+        row = job.claimed
+        first = lines_from(row.claim, row.attempt)
         for line in lines:
             job.output_lines += 1
-            entry = LogEntry(-job.output_lines, at, "info", stream, "", line)
-            self._logs.append((job.claimed.job_id, job.claimed.attempt, entry))
+            entry = LogEntry(-first - job.output_lines, at, "info", stream, "", line)
+            self._logs.append((row.job_id, row.attempt, entry))
 
     def write(self, conn: Connection) -> None:
         """Write all but the outcomes and the calls."""

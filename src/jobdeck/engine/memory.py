@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import psutil
@@ -53,31 +53,31 @@ class Scale:
 
     def over(
         self, workers: Iterable[WorkerProcess], now: Micros
-    ) -> list[tuple[WorkerProcess, Handed, int, int]]:
-        """Workers that take more than they may, with the job that runs, what they take and what
-        they may, in bytes."""
+    ) -> list[tuple[WorkerProcess, int, int]]:
+        """Workers that take more than they may, with what they take and what they may, in
+        bytes."""
         if now < self._next_at:
             return []
         self._next_at = now + SECOND
         watched = {
-            worker.pid: (worker, job, limit)
+            worker.pid: (worker, limit)
             for worker in workers
-            if not worker.killed
-            and (job := worker.current()) is not None
-            and (limit := self._of(job)) is not None
+            if not worker.killed and (limit := self._of(worker.running())) is not None
         }
         if not watched:
             return []
         found = []
         for pid, most in resident(watched).items():
-            worker, job, limit = watched[pid]
+            worker, limit = watched[pid]
             if most > limit and (used := proportional(pid)) > limit:
-                found.append((worker, job, used, limit))
+                found.append((worker, used, limit))
         return found
 
-    def _of(self, job: Handed) -> int | None:
-        limits = [limit for limit in (self._limit, job.flow.manifest.memory) if limit is not None]
-        return min(limits, default=None)
+    def _of(self, jobs: Sequence[Handed]) -> int | None:
+        if not jobs:
+            return None
+        limits = [self._limit, *(job.flow.manifest.memory for job in jobs)]
+        return min((limit for limit in limits if limit is not None), default=None)
 
 
 class Killer:

@@ -14,6 +14,9 @@ from jobdeck.worker.protocol import StepReport
 
 log = structlog.get_logger()
 
+BESIDE_GRACE = SECOND
+"""What a job has to end by itself that is to be killed while others share its worker."""
+
 
 class Orders:
     """What operators ask for arrives as columns of `running`. A job that has not begun is
@@ -21,6 +24,7 @@ class Orders:
 
     def __init__(self, grace_s: float) -> None:
         self._grace = round(grace_s * SECOND)
+        self.alone: set[int] = set()
 
     def read(
         self,
@@ -62,9 +66,7 @@ class Orders:
     def _drop_taken_away(self, conn: Connection, workers: Sequence[WorkerProcess]) -> None:
         """A job that somebody finished by force is no longer this pool's: its process goes."""
         shown = {
-            job.claimed.job_id: job
-            for worker in workers
-            if (job := worker.current()) is not None and job.shown
+            job.claimed.job_id: job for worker in workers for job in worker.running() if job.shown
         }
         if not shown:
             return
@@ -83,29 +85,42 @@ class Orders:
         if timeout is not None:
             job.step_deadline = report.started_at + round(timeout * SECOND)
 
-    def relieve(self, worker: WorkerProcess, job: Handed, used: int, limit: int) -> None:
+    def relieve(self, worker: WorkerProcess, used: int, limit: int) -> None:
         """The worker takes more memory than it may: it goes, before others are short of it."""
-        if not job.stopping:
-            job.stopping = "memory"
-            job.stop_reason = (
-                f"took {format_size(used)} of memory, its limit is {format_size(limit)}"
-            )
-            job.peak_kb = used // 1024
-        log.info("killing a worker", worker=worker.id, job=job.claimed.job_id, why=job.stop_reason)
+        why = f"took {format_size(used)} of memory, its limit is {format_size(limit)}"
+        log.info("killing a worker", worker=worker.id, why=why)
+        self._blame(worker.running(), why, used // 1024)
         worker.kill()
 
-    def enforce(self, worker: WorkerProcess, job: Handed, now: Micros) -> None:
-        """See that the running job obeys: told once, killed when its time is up."""
+    def starved(self, jobs: Sequence[Handed]) -> None:
+        """The system had no memory left, and has killed the worker that ran these."""
+        self._blame(jobs, "the system ran out of memory and killed its worker", None)
+
+    def _blame(self, jobs: Sequence[Handed], why: str, peak_kb: int | None) -> None:
+        """A single job has taken the memory. Which of several did will show when each runs alone:
+        until then none of them is to blame."""
+        if len(jobs) > 1:
+            self.alone |= {job.claimed.job_id for job in jobs}
+            return
+        for job in jobs:
+            if not job.stopping:
+                job.stopping, job.stop_reason, job.peak_kb = "memory", why, peak_kb
+
+    def enforce(
+        self, worker: WorkerProcess, job: Handed, now: Micros, *, beside: bool = False
+    ) -> None:
+        """See that the running job obeys: told once, killed when its time is up. One that runs
+        `beside` others may go by itself even if it is to be killed, so that they need not."""
         if not job.stopping:
             times = [t for t in (job.deadline, job.step_deadline) if t is not None]
             if not times or now < min(times):
                 return
             job.stopping = "timeout"
         if job.kill_at is None:
-            if job.stopping == "kill":
+            if job.stopping == "kill" and not beside:
                 job.kill_at = now
             else:
-                job.kill_at = now + self._grace
+                job.kill_at = now + (BESIDE_GRACE if job.stopping == "kill" else self._grace)
                 worker.ask_to_stop(job, job.stopping)
         if now >= job.kill_at and not worker.killed:
             log.info("killing a worker", worker=worker.id, job=job.claimed.job_id, why=job.stopping)

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.errors import StoreError
-from jobdeck.domain.limits import HEARTBEAT_S, STOP_GRACE_S
+from jobdeck.domain.limits import COROUTINES, HEARTBEAT_S, STOP_GRACE_S
 from jobdeck.engine import endings
 from jobdeck.engine.batching import Meter
 from jobdeck.engine.calls import answer
@@ -57,7 +57,8 @@ class PoolOptions(Struct, frozen=True, kw_only=True):
     """What a pool is started with: what its workers load, how many they are, the queues it
     serves (none named: all), seconds a job has to stop by itself, and seconds that running jobs
     may go on after the pool was told to end. A job may take `worker_memory` bytes (None: any
-    amount), and a worker is replaced after `worker_jobs` jobs (0: never)."""
+    amount), a worker is replaced after `worker_jobs` jobs (0: never), and runs at most
+    `coroutines` coroutine jobs side by side."""
 
     target: str
     workers: int
@@ -66,6 +67,7 @@ class PoolOptions(Struct, frozen=True, kw_only=True):
     drain_s: float = 5.0
     worker_memory: int | None = None
     worker_jobs: int = 0
+    coroutines: int = COROUTINES
 
 
 class LeaseLost(Exception):
@@ -86,7 +88,9 @@ class Pool:
         self._inbox = Inbox()
         self._notices = Notices()
         self._orders = Orders(options.grace_s)
-        self._dispatch = Dispatch(self._catalogue, self._meter)
+        self._dispatch = Dispatch(
+            self._catalogue, self._meter, options.coroutines, self._orders.alone
+        )
         self._crew = self._new_crew()
         self._process = psutil.Process()
         self._beat_at: Micros = 0
@@ -109,6 +113,7 @@ class Pool:
             options=WorkerOptions(
                 *(self.options.target, self.store.files),
                 *(self.options.worker_memory, self.options.worker_jobs),
+                self.options.coroutines,
             ),
             size=self.options.workers,
         )
@@ -262,12 +267,12 @@ class Pool:
         return [worker for worker in self._crew.workers if self._dispatch.hungry(worker)]
 
     def _to_show(self, now: Micros) -> list[tuple[WorkerProcess, Handed]]:
-        found = []
-        for worker in self._crew.workers:
-            job = worker.current()
-            if job and not job.shown and job.began_at and now - job.began_at >= SHOW_AFTER:
-                found.append((worker, job))
-        return found
+        return [
+            (worker, job)
+            for worker in self._crew.workers
+            for job in worker.running()
+            if not job.shown and job.began_at and now - job.began_at >= SHOW_AFTER
+        ]
 
     def _must_write(self, now: Micros) -> bool:
         if self._inbox or self._look or now >= self._beat_at:
@@ -289,13 +294,10 @@ class Pool:
         for worker in self._crew.workers:
             if not worker.handed:
                 continue
-            job = worker.current()
-            if job is None or not job.shown:
+            jobs = worker.running()
+            if not jobs or not all(job.shown for job in jobs):
                 times.append(now + SHOW_AFTER)
-                continue
-            deadline = job.next_deadline()
-            if deadline is not None:
-                times.append(deadline)
+            times += [at for job in jobs if (at := job.next_deadline()) is not None and job.shown]
         if self._end_by is not None:
             times.append(self._end_by)
         return max(min(times) - now, 0) / SECOND
@@ -330,7 +332,7 @@ class Pool:
         for worker, reply in replies:
             worker.send(reply)
         for worker, jobs in shares.items():
-            worker.hand([specs[job.claimed.job_id] for job in jobs], jobs)
+            worker.hand([specs[job.claimed.job_id] for job in jobs], jobs, now)
 
     def _look_around(self, conn: Connection, now: Micros, *, orders: bool) -> None:
         """See whose time has come, and what others ask for."""
@@ -388,8 +390,11 @@ class Pool:
         if not hungry:
             return {}, {}
         self._catalogue.refresh(conn, self._crew.loaded)
-        wanted = self._dispatch.wanted(hungry)
         lanes, allowed = self._catalogue.lanes(conn, now)
+        hungry, lanes, wanted = self._dispatch.turn(conn, hungry, lanes, allowed)
+        if not wanted:
+            self._more = False
+            return {}, {}
         claimed = claim(conn, lanes, wanted, self.id, now, allowed)
         # PostgreSQL passes over rows that another pool has locked, so few do not mean the last.
         self._more = bool(claimed) if not self.store.sqlite else len(claimed) >= wanted

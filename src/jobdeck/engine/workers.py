@@ -35,12 +35,14 @@ _CHUNK = 1 << 18
 
 class WorkerOptions(NamedTuple):
     """How a worker is started: what it loads, the folder of files, the bytes of memory that it
-    may take (None: any amount), and after how many jobs it ends (0: never)."""
+    may take (None: any amount), after how many jobs it ends (0: never), and how many
+    coroutine jobs it runs side by side."""
 
     target: str
     files: Path
     memory: int | None = None
     jobs: int = 0
+    coroutines: int = 1
 
 
 class WorkerProcess:
@@ -59,6 +61,7 @@ class WorkerProcess:
         self.versions: dict[str, str] = {}
         self.failure = ""
         self.handed: deque[Handed] = deque()
+        self.handed_at: Micros = 0
         self.load = 0.0
         self.outgoing = bytearray()
         self.killed = False
@@ -79,6 +82,7 @@ class WorkerProcess:
         arguments += ["--target", options.target, "--files", str(options.files)]
         arguments += ["--worker", str(worker_id), "--jobs", str(options.jobs)]
         arguments += ["--memory", str(options.memory or 0)]
+        arguments += ["--coroutines", str(options.coroutines)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "jobdeck.worker", *arguments],
             pass_fds=(theirs.fileno(), self.board.fd),
@@ -147,8 +151,14 @@ class WorkerProcess:
             self.ended = True
         return messages
 
-    def hand(self, specs: list[JobSpec], jobs: list[Handed]) -> None:
+    @property
+    def shared(self) -> bool:
+        """Whether jobs that may run side by side are what it is busy with."""
+        return bool(self.handed) and self.handed[0].shares
+
+    def hand(self, specs: list[JobSpec], jobs: list[Handed], now: Micros) -> None:
         """Send the jobs; they are its own from now on."""
+        self.handed_at = now
         for job in jobs:
             self._numbers += 1
             job.number = self._numbers
@@ -174,8 +184,19 @@ class WorkerProcess:
         """The job with that claim, if it is in its hands."""
         return next((job for job in self.handed if job.key == (job_id, claim)), None)
 
-    def current(self) -> Handed | None:
-        """The job that it runs by its own account, with `began_at` set."""
+    def running(self) -> list[Handed]:
+        """The jobs that it runs by its own account, the oldest first, with `began_at` set."""
+        if not self.board.shared():
+            job = self._current()
+            return [] if job is None else [job]
+        began = self.board.slots()
+        found = [job for job in self.handed if job.number in began]
+        for job in found:
+            if job.began_at is None:
+                job.begin(began[job.number])
+        return found
+
+    def _current(self) -> Handed | None:
         begun, done, at = self.board.read()
         if begun <= done:
             return None

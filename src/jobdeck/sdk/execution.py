@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from msgspec import Struct
@@ -22,6 +23,8 @@ from jobdeck.sdk.runtime import JobView, Runtime
 from jobdeck.sdk.step_run import StepRun
 
 WAITING = "waiting"
+Finish = Callable[[Any, StepPlan, JobView, Runtime], Awaitable[bytes | None]]
+"""Makes of what a step has returned, perhaps a coroutine, its result in JSON."""
 
 
 class Ending(Struct, frozen=True):
@@ -53,7 +56,28 @@ def run_job(plan: Plan, job: JobView, runtime: Runtime, started_at: Micros) -> E
         return _ending_of(error, plan, plan.steps[0], job, runtime)
     if plan.single and not job.done:
         return _run_single(plan, job, runtime, values, started_at)
-    return _run_steps(plan, job, runtime, values)
+    return _at_once(_run_steps(plan, job, runtime, values, _finished))
+
+
+async def run_beside(plan: Plan, job: JobView, runtime: Runtime, started_at: Micros) -> Ending:
+    """The same for a pipeline whose steps are coroutines: it runs in the caller's task, beside
+    others, and only a step of its own can be cancelled."""
+    try:
+        values = plan.params.read(job.params)
+    except InvalidValue as error:
+        return invalid_config(str(error))
+    except BaseException as error:  # a model's validators are user code
+        return _ending_of(error, plan, plan.steps[0], job, runtime)
+    if plan.single and not job.done:
+        step = plan.steps[0]
+        runtime.step = step.name
+        ctx = Context(job, runtime, plan, step, values, started_at)
+        try:
+            data = _encoded(await step.invoke(ctx, None, values), step)
+        except BaseException as error:
+            return _settle(_ending_of(error, plan, step, job, runtime), ctx.books)
+        return _settle(Ending("completed", data), ctx.books)
+    return await _run_steps(plan, job, runtime, values, _awaited)
 
 
 def invalid_config(message: str) -> Ending:
@@ -81,7 +105,9 @@ def _run_single(
     return COMPLETED if data is None else Ending("completed", data)
 
 
-def _run_steps(plan: Plan, job: JobView, runtime: Runtime, values: Any) -> Ending:
+async def _run_steps(
+    plan: Plan, job: JobView, runtime: Runtime, values: Any, finish: Finish
+) -> Ending:
     done = {step.position: step.result for step in job.done}
     data: bytes | None = None
     first = True
@@ -91,14 +117,14 @@ def _run_steps(plan: Plan, job: JobView, runtime: Runtime, values: Any) -> Endin
             continue
         if runtime.stop_reason(job):
             return stopped(job, runtime)
-        ending = _run_step(plan, step, job, runtime, values, data, first)
+        ending = await _run_step(plan, step, job, runtime, values, data, first, finish)
         if ending.status != "completed" or ending.reason:
             return ending
         data, first = ending.result, False
     return Ending("completed", data)
 
 
-def _run_step(
+async def _run_step(
     plan: Plan,
     step: StepPlan,
     job: JobView,
@@ -106,6 +132,7 @@ def _run_step(
     values: Any,
     before: bytes | None,
     resumed: bool,
+    finish: Finish,
 ) -> Ending:
     started_at = clock.now()
     runtime.step = step.name
@@ -114,8 +141,7 @@ def _run_step(
     ctx = Context(job, runtime, plan, step, values, started_at, run)
     try:
         given = _given(step, before)
-        result = step.invoke(ctx, given, values)
-        data = None if result is None else _finish(result, step, job, runtime)
+        data = await finish(step.invoke(ctx, given, values), step, job, runtime)
     except BaseException as error:
         return _settle(_ending_of(error, plan, step, job, runtime), run)
     return _settle(Ending("completed", data), run)
@@ -139,6 +165,30 @@ def _finish(result: Any, step: StepPlan, job: JobView, runtime: Runtime) -> byte
         if result is None:
             return None
     return jsonable.encode(result, f"result of {step.name}")
+
+
+async def _finished(result: Any, step: StepPlan, job: JobView, runtime: Runtime) -> bytes | None:
+    """The result of a step that has this thread for itself: it never waits."""
+    return None if result is None else _finish(result, step, job, runtime)
+
+
+async def _awaited(result: Any, step: StepPlan, job: JobView, runtime: Runtime) -> bytes | None:
+    del job, runtime
+    return _encoded(await result, step)
+
+
+def _encoded(result: Any, step: StepPlan) -> bytes | None:
+    return None if result is None else jsonable.encode(result, f"result of {step.name}")
+
+
+def _at_once(job: Coroutine[Any, Any, Ending]) -> Ending:
+    """What a coroutine gives that waits for nothing."""
+    try:
+        job.send(None)
+    except StopIteration as done:
+        ending: Ending = done.value
+        return ending
+    raise AssertionError("a step of its own thread waited")
 
 
 def _settle(ending: Ending, run: StepRun | None) -> Ending:

@@ -35,6 +35,7 @@ def make_manifest(pipeline: Pipeline) -> PipelineManifest:
         retry=pipeline.retry,
         timeout_s=pipeline.timeout_s,
         memory=pipeline.memory,
+        coroutine=plan.coroutine and pipeline.memory is None,
         schedules=pipeline.schedules,
         source=_source(pipeline),
         code_hash=_code_hash(pipeline),

@@ -43,9 +43,10 @@ class StepPlan:
 
 
 class Plan:
-    """A pipeline made ready to run. The step of a `single` one is not told of by itself."""
+    """A pipeline made ready to run. The step of a `single` one is not told of by itself; a
+    `coroutine` has no step that needs a thread for itself."""
 
-    __slots__ = ("hints", "name", "params", "single", "steps")
+    __slots__ = ("coroutine", "hints", "name", "params", "single", "steps")
 
     def __init__(
         self, name: str, steps: list[StepPlan], params: Parameters, hints: Hints, single: bool
@@ -55,6 +56,7 @@ class Plan:
         self.params = params
         self.hints = hints
         self.single = single
+        self.coroutine = all(step.asynchronous for step in steps)
 
 
 def make_plan(pipeline: Pipeline) -> Plan:

@@ -72,6 +72,18 @@ def claim(
     return taken
 
 
+def heads(
+    conn: Connection, lanes: Sequence[Lane], limit: int, allowed: Allowance = NONE
+) -> Sequence[Any]:
+    """The first `limit` jobs that could be claimed from the lanes, in order; they stay there."""
+    lanes = [lane for lane in lanes[:LANES_MAX] if allowed.of(lane) != 0]
+    if not lanes or limit < 1:
+        return []
+    if conn.dialect.name == "sqlite":
+        return _candidates_sqlite(conn, lanes, limit, allowed)[:limit]
+    return _candidates_postgres(conn, lanes, limit, allowed)[:limit]
+
+
 def _admit(rows: Sequence[Candidate], limit: int, allowed: Allowance) -> list[Candidate]:
     """Those of the candidates, in order, that the limits leave room for."""
     return [row for row in rows if allowed.take((row.queue_id, row.flow_id))][:limit]

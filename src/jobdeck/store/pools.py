@@ -1,6 +1,6 @@
 """Pools and their workers, and the heartbeats by which others know that they live."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -176,6 +176,15 @@ def list_workers(conn: Connection, pool_id: int | None = None) -> list[Worker]:
     # A worker whose coroutine jobs share it shows the one that began first.
     found = {row.id: _worker(row) for row in conn.execute(query)}
     return list(found.values())
+
+
+def jobs_on(conn: Connection, worker_ids: Collection[int]) -> list[tuple[int, int]]:
+    """What each of the workers runs, as pairs of worker and job: coroutine jobs share one."""
+    r = running.c
+    query = select(r.worker_id, r.job_id).where(
+        r.worker_id.in_(worker_ids), r.pool_id.is_not(None), r.begun_at.is_not(None)
+    )
+    return [(row.worker_id, row.job_id) for row in conn.execute(query.order_by(r.job_id))]
 
 
 def worker(conn: Connection, worker_id: int) -> Worker:

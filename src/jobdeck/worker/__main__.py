@@ -39,10 +39,10 @@ class PoolTransport:
         self, items: Sequence[EnqueueItem], manifest: PipelineManifest | None = None
     ) -> list[int]:
         """As `Transport.enqueue`."""
-        job = self._runtime.current
+        job = self._runtime.speaker()
         if job is None:
             raise WrongState("No job runs here; only a running job may enqueue.")
-        numbers: list[int] = self._runtime.call(
+        numbers: list[int] = self._runtime.of(job).call(
             job, "enqueue", {"items": list(items), "manifest": manifest}
         )
         return numbers
@@ -78,7 +78,9 @@ def main(arguments: Sequence[str]) -> int:
         return 3
     transport.use(PoolTransport(runtime))
     pipelines = loaded.pipelines
-    runner = Runner({n: p.plan for n, p in pipelines.items()}, runtime, outbox, board, output)
+    plans = {name: pipeline.plan for name, pipeline in pipelines.items()}
+    runner = Runner(plans, runtime, outbox, board, output, coroutines)
+    runner.share(int(given.get("--coroutines", 1)))
     gc.collect()
     gc.freeze()
     runner.wear = Wear(int(given.get("--jobs", 0)), int(given.get("--memory", 0)) // 1024)

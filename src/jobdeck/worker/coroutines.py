@@ -24,12 +24,7 @@ class Coroutines:
         Raises:
             BaseException: what it raised; `CancelledError` if it was cancelled.
         """
-        import asyncio
-
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            loop = self._loop = asyncio.new_event_loop()
-            asyncio.set_event_loop(loop)
+        loop = self.loop()
         task = loop.create_task(coroutine)
 
         def check() -> None:
@@ -45,11 +40,24 @@ class Coroutines:
             if not task.done():
                 task.cancel()
 
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop; a new one if user code has closed it."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            import asyncio
+
+            loop = self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(loop)
+        return loop
+
+    def soon(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Call it on the loop the next time that this runs; from any thread."""
+        if self._loop is not None:
+            # User code may have closed the loop.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(action, *arguments)
+
     def wake(self) -> None:
         """Let the running coroutine notice that it is to stop; from any thread."""
-        loop, check = self._loop, self._check
-        if loop is None or check is None:
-            return
-        # User code may have closed the loop.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(check)
+        if self._check is not None:
+            self.soon(self._check)

@@ -45,6 +45,7 @@ class Inbox:
         self.waiting: dict[Key, JobSpec] = {}
         self.stops: dict[Key, str] = {}
         self.leaving = False
+        self.stirred: Callable[[], None] = lambda: None
         self.stop_asked: Callable[[Key], None] = lambda _key: None
         self._stopping = threading.Condition()
         self._connection = connection
@@ -75,6 +76,7 @@ class Inbox:
                 for spec in message.jobs:
                     self.waiting[spec.job, spec.claim] = spec
                 self.batches.put(message.jobs)
+                self.stirred()
             case Stop():
                 self._stop((message.job, message.claim), message.why)
             case Recall():
@@ -100,11 +102,13 @@ class Inbox:
         if free:
             self._outbox.put(Recalled(free))
             self._alarm.set(0)
+            self.stirred()
 
     def leave(self) -> None:
         """Begin no further job; safe in a signal handler."""
         self.leaving = True
         self.batches.put(None)
+        self.stirred()
 
     def wait_for_stop(self, key: Key, seconds: float) -> None:
         """Sleep so long, or until that job is asked to stop."""

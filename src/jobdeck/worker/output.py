@@ -13,7 +13,7 @@ from typing import Any
 from jobdeck.domain import limits
 from jobdeck.sdk.log import encode_fields
 from jobdeck.sdk.runtime import JobView
-from jobdeck.worker.runtime import SocketRuntime
+from jobdeck.worker.runtime import SPEAKING, SocketRuntime
 
 _OWNER = "_jobdeck_job"
 _LEVELS = {"stdout": "info", "stderr": "warning"}
@@ -45,7 +45,7 @@ class Output:
         def start_owned(self: threading.Thread) -> None:
             target = getattr(self, "_target", None)
             if getattr(target, "__module__", "") != "concurrent.futures.thread":
-                setattr(self, _OWNER, runtime.current)
+                setattr(self, _OWNER, runtime.speaker())
             start(self)
 
         threading.Thread.start = start_owned  # type: ignore[method-assign]
@@ -70,6 +70,8 @@ class Output:
         nobody is to hear what is left of an ended job while another runs."""
         runtime = self._runtime
         current = runtime.current
+        if runtime.twins and not runtime.forked:
+            return self._one_of_many()
         if runtime.forked or current is None:
             return None, True
         if threading.get_ident() != self._main:
@@ -78,11 +80,21 @@ class Output:
                 return None, False
         return current, True
 
+    def _one_of_many(self) -> tuple[JobView | None, bool]:
+        runtime = self._runtime
+        job = SPEAKING.get()
+        if job is None:
+            job = getattr(threading.current_thread(), _OWNER, None)
+        if job is None or runtime.of(job).current is not job:
+            # Not known whose it is: nobody is to hear what another job says.
+            return None, False
+        return job, True
+
     def say(
         self, job: JobView, level: str, stream: str, message: str, fields: bytes | None = None
     ) -> None:
         """Keep a line of that job."""
-        self._runtime.say(job, level, stream, message, fields)
+        self._runtime.of(job).say(job, level, stream, message, fields)
 
 
 class JobStream(io.TextIOBase):
@@ -98,7 +110,7 @@ class JobStream(io.TextIOBase):
         self._level = _LEVELS[name]
         self._fd = fd
         self._output = output
-        self._held: dict[int, str] = {}
+        self._held: dict[tuple[int, int], str] = {}
 
     def write(self, text: str) -> int:
         """Take text; each end of line makes a line."""
@@ -107,7 +119,7 @@ class JobStream(io.TextIOBase):
             if heard:
                 self._write_through(text)
             return len(text)
-        thread = threading.get_ident()
+        thread = threading.get_ident(), job.job
         if "\n" not in text:
             held = self._held.get(thread, "")
             if len(held) <= limits.LOG_LINE_CHARS:
@@ -126,10 +138,11 @@ class JobStream(io.TextIOBase):
     def end_lines(self) -> None:
         """What is held becomes lines."""
         job, _ = self._output.owner()
-        while self._held:
-            _, text = self._held.popitem()
-            if job is not None and text:
-                self._output.say(job, self._level, self._stream, text)
+        for held in list(self._held):
+            if job is None or held[1] == job.job:
+                text = self._held.pop(held, "")
+                if job is not None and text:
+                    self._output.say(job, self._level, self._stream, text)
 
     def _write_through(self, text: str) -> None:
         data = text.encode("utf-8", errors="replace")

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from jobdeck.domain.clock import Micros
+from jobdeck.domain.limits import LOG_LINES
 from jobdeck.domain.records import Counts, JobError
 
 FRAME_BYTES = 64 * 1024 * 1024
@@ -28,7 +29,7 @@ class DoneStep(Struct, frozen=True, array_like=True):
 
 class JobSpec(Struct, frozen=True, array_like=True):
     """A job to run. `params` is a JSON object; `checkpoint` the last one of the first step that
-    is not done, with the counts it had then."""
+    is not done, with the counts it had then. One that is `alone` runs beside no other."""
 
     job: int
     claim: int
@@ -41,6 +42,7 @@ class JobSpec(Struct, frozen=True, array_like=True):
     done: list[DoneStep] = []
     checkpoint: bytes | None = None
     counts: Counts | None = None
+    alone: bool = False
 
 
 class Run(Struct, frozen=True, array_like=True, tag="run"):
@@ -149,6 +151,13 @@ class LogEntry(Struct, frozen=True, array_like=True):
     step: str
     message: str
     fields: bytes | None = None
+
+
+def lines_from(claim: int, attempt: int) -> int:
+    """From where the lines of a hand-out are numbered. There are several in one attempt where a
+    parent goes on after its children, or a job goes back at no cost: none may take the number of
+    another's line."""
+    return max(claim - attempt, 0) % 50_000 * 2 * LOG_LINES
 
 
 class Logs(Struct, frozen=True, array_like=True, tag="logs"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,11 @@ from jobdeck.worker.protocol import (
     LogEntry,
     Logs,
     StepReport,
+    lines_from,
 )
+
+SPEAKING: ContextVar[JobSpec | None] = ContextVar("jobdeck_job", default=None)
+"""The job that a task belongs to, where several run side by side."""
 
 LINES = 200
 GATHER_S = 0.1
@@ -33,7 +39,8 @@ _CUT = f"Further lines of this attempt are not kept: the limit is {limits.LOG_LI
 
 
 class SocketRuntime:
-    """One for the whole process; `current` is the job that runs.
+    """One for the whole process; `current` is the job that runs. Jobs that run side by side
+    have each a `twin` of it.
 
     What a job says is kept here for a moment. `said` is set when there is something that must
     go out before the outcome of the job.
@@ -45,19 +52,41 @@ class SocketRuntime:
         self._files_dir = files_dir
         self.step = ""
         self.current: JobSpec | None = None
-        self.said = False
+        self.twins: dict[Key, SocketRuntime] = {}
         self.forked = False
         self.alarm = Alarm(self.send_due)
         self.inbox: Inbox
         self._outbox = outbox
         self._coroutines = coroutines
+        self._nothing_said()
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def _nothing_said(self) -> None:
+        self.said = False
         self._lock = threading.Lock()
         self._lines: list[LogEntry] = []
+        self._base = 0
         self._numbers: Iterator[int] = itertools.count()
         self._calls: Iterator[int] = itertools.count(1)
         self._check_in: tuple[int, int | None, str] | None = None
         self._snapshot: Callable[[], StepState] | None = None
-        os.register_at_fork(after_in_child=self._after_fork)
+
+    def twin(self, job: JobSpec) -> SocketRuntime:
+        """One of its own for a job that runs beside others."""
+        twin = self.twins[job.job, job.claim] = copy.copy(self)
+        twin._nothing_said()
+        twin.begin(job)
+        return twin
+
+    def of(self, job: JobView) -> SocketRuntime:
+        """The one that speaks for the job."""
+        return self if job is self.current else self.twins.get((job.job, job.claim), self)
+
+    def speaker(self) -> JobSpec | None:
+        """The job whose code calls this, as far as that is known."""
+        if self.current is not None or not self.twins:
+            return self.current
+        return SPEAKING.get()
 
     @property
     def files_dir(self) -> Path:
@@ -65,7 +94,8 @@ class SocketRuntime:
         return self._files_dir
 
     def _after_fork(self) -> None:
-        self.forked = True
+        for runtime in (self, *self.twins.values()):
+            runtime.forked = True
 
     def is_current(self, job: JobView) -> bool:
         """Whether that job runs, in this very process."""
@@ -77,6 +107,12 @@ class SocketRuntime:
             # A thread of the job before spoke after its end.
             self.settle(None)
         self.current = job
+        if job.claim != job.attempt or self._base:
+            self._number_from(lines_from(job.claim, job.attempt))
+
+    def _number_from(self, base: int) -> None:
+        self._base = base
+        self._numbers, self._calls = itertools.count(), itertools.count(base + 1)
 
     def settle(self, job: JobSpec | None) -> None:
         """The job has ended, and is no longer current: what it said must go before its
@@ -87,9 +123,10 @@ class SocketRuntime:
 
     def send_due(self) -> None:
         """Send what has gathered; called by the alarm."""
-        job = self.current
-        if job is not None:
-            self._gather(job)
+        for runtime in (self, *list(self.twins.values())):
+            job = runtime.current
+            if job is not None:
+                runtime._gather(job)
         self._outbox.flush()
 
     def _gather(self, job: JobSpec | None) -> None:
@@ -118,7 +155,8 @@ class SocketRuntime:
             level, stream, message, fields = "warning", "log", _CUT, None
         if len(message) > limits.LOG_LINE_CHARS:
             message = message[: limits.LOG_LINE_CHARS] + " … (cut)"
-        entry = LogEntry(number, clock.now(), level, stream, self.step, clean(message), fields)
+        seq = self._base + number
+        entry = LogEntry(seq, clock.now(), level, stream, self.step, clean(message), fields)
         with self._lock:
             # A thread may come here when its job has just ended.
             if job is not self.current:

@@ -51,6 +51,10 @@ class Meter:
             self._low_kb = self._peak_kb()
         return used, peak
 
+    def peak_kb(self) -> int:
+        """The peak of resident memory in kB since a large job was measured."""
+        return self._peak_kb()
+
     def resident_kb(self) -> int:
         """The resident memory of this process now, in kB."""
         if self._status is not None:

@@ -278,3 +278,33 @@ def test_a_job_may_make_jobs_of_a_pipeline_that_the_store_does_not_know(deck: De
     assert job.status == Status.COMPLETED, job.error
     child = deck.wait(job.result)
     assert (child.flow, child.result, child.source) == ("greet", "hello Ana", "job")
+
+
+def test_a_parent_keeps_what_it_said_before_and_after_its_children(deck: Deck) -> None:
+    deck.define("""
+        import os
+
+        @job
+        def child(n: int) -> int:
+            return n
+
+        parent = Pipeline("parent")
+
+        @parent.step
+        def fan_out(ctx: Context) -> None:
+            print("before")
+            os.write(1, b"low before\\n")
+            ctx.map(child, [{"n": 1}, {"n": 2}])
+
+        @parent.step
+        def gather(ctx: Context) -> int:
+            print("after")
+            os.write(1, b"low after\\n")
+            return sum(result.result for result in ctx.children())
+    """)
+    deck.start_pool()
+    [job_id] = deck.enqueue("parent")
+    assert deck.wait(job_id).result == 3
+    with deck.store.read() as conn:
+        lines = [line.message for line in logs.of_job(conn, job_id)]
+    assert sorted(lines) == ["after", "before", "low after", "low before"]
