@@ -151,7 +151,9 @@ def test_queues_schedules_and_workers(client: Client, here: Store) -> None:
     assert client.schedule(made.id) == made
     assert client.edit_schedule(made.id, interval_s=60.0).cron == ""
     assert client.pause_schedule(made.id)[0].paused_at is not None
-    assert client.resume_schedule(None)[0].paused_at is None
+    assert client.pause_schedule(None)[0].held
+    assert client.resume_schedule(None)[0].paused_at is not None
+    assert client.resume_schedule(made.id)[0].paused_at is None
     job = client.run_schedule(made.id)
     assert job.schedule == made.id
     hands = Hands(here)

@@ -5,11 +5,12 @@ from typing import Any
 from jobdeck.actions.creation import Origin, Recipes, prepare
 from jobdeck.actions.flows import check_some
 from jobdeck.actions.perform import Tx, action, check_text
+from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.records import Job, Schedule
 from jobdeck.domain.roles import Role
 from jobdeck.sdk.transport import EnqueueItem
-from jobdeck.store import flows, jobs, pipelines, schedules
+from jobdeck.store import flows, jobs, pipelines, queues, schedules
 from jobdeck.store.enqueue import enqueue
 
 ALL = "all"
@@ -81,46 +82,51 @@ def remove(tx: Tx, schedule_id: int) -> None:
 
 @action("schedule.pause", Role.OPERATOR, "pause schedules", wakes=True)
 def pause(tx: Tx, schedule_id: int | None) -> list[Schedule]:
-    """Let it (None: every one) create no more jobs. One that is paused already stays as it was.
+    """Let it create no more jobs; None: every one, also those added meanwhile, by pausing the
+    queue SCHEDULER. What is paused already stays as it was.
 
     Raises:
         NotFound: no such schedule.
     """
-    return _each(tx, schedule_id, paused=True)
+    return _pause(tx, schedule_id, paused=True)
 
 
 @action("schedule.resume", Role.OPERATOR, "resume schedules", wakes=True)
 def resume(tx: Tx, schedule_id: int | None) -> list[Schedule]:
-    """Let it (None: every one) create jobs again; its misfire rule says what becomes of the
-    ticks that passed meanwhile.
+    """Let it create jobs again; its misfire rule says what becomes of the ticks that passed
+    meanwhile. None: every one that is not paused by itself, by resuming the queue SCHEDULER.
 
     Raises:
         NotFound: no such schedule.
     """
-    return _each(tx, schedule_id, paused=False)
+    return _pause(tx, schedule_id, paused=False)
 
 
-def _each(tx: Tx, schedule_id: int | None, *, paused: bool) -> list[Schedule]:
-    tx.target = f"schedule {ALL if schedule_id is None else schedule_id}"
+def _pause(tx: Tx, schedule_id: int | None, *, paused: bool) -> list[Schedule]:
+    said = "paused" if paused else "resumed"
+    told: dict[str, Any] = {"by": tx.actor.name, "reason": tx.reason, "now": tx.now}
     if schedule_id is None:
-        ids = [schedule.id for schedule in schedules.all(tx.conn)]
+        tx.target = f"schedule {ALL}"
+        queues.ensure(tx.conn, SCHEDULER, builtin=True)
+        done = (
+            queues.pause(tx.conn, SCHEDULER, **told)
+            if paused
+            else queues.resume(tx.conn, SCHEDULER)
+        )
+        tx.changed("queue", SCHEDULER, said)
+        tx.changed("schedule", "", said)
+        found = schedules.all(tx.conn)
     else:
-        ids = [schedule_id]
-    changed = []
-    for each in ids:
-        if paused:
-            done = schedules.pause(tx.conn, each, by=tx.actor.name, reason=tx.reason, now=tx.now)
-        else:
-            done = schedules.resume(tx.conn, each, tx.now)
-        if done:
-            changed.append(each)
-    for each in changed[:20]:
-        tx.changed("schedule", each, "paused" if paused else "resumed")
-    if len(changed) > 20:
-        tx.changed("schedule", "", "paused" if paused else "resumed")
-    tx.detail = {"changed": changed}
-    known = {schedule.id: schedule for schedule in schedules.all(tx.conn)}
-    return [known[each] for each in ids]
+        tx.target = f"schedule {schedule_id}"
+        done = (
+            schedules.pause(tx.conn, schedule_id, **told)
+            if paused
+            else schedules.resume(tx.conn, schedule_id, tx.now)
+        )
+        tx.changed("schedule", schedule_id, said)
+        found = [schedules.get(tx.conn, schedule_id)]
+    tx.detail = {"changed": done}
+    return found
 
 
 @action("schedule.run", Role.OPERATOR, "run schedules", wakes=True)

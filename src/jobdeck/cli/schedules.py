@@ -86,6 +86,8 @@ def _state(schedule: "Schedule") -> str:
 
     if schedule.paused_at is not None:
         return f"paused by {schedule.paused_by}"
+    if schedule.held:
+        return "held: SCHEDULER is paused"
     if schedule.waiting_at is not None:
         return f"waits for job {schedule.last_job}"
     if schedule.next_at is None:

@@ -327,7 +327,7 @@ class Queue(Shape):
 class Schedule(Shape):
     """What creates jobs of a flow: by `cron` in `timezone`, or every `interval_s`, from
     `start_at` to `end_at`, each job up to `jitter_s` later. `waiting_at` is the tick that waits
-    for an open job of it to end."""
+    for an open job of it to end. While it is `held`, the queue SCHEDULER is paused."""
 
     RECORD = records.Schedule
 
@@ -347,6 +347,7 @@ class Schedule(Shape):
     paused_at: datetime | None
     paused_by: str
     paused_reason: str
+    held: bool
     next_at: datetime | None
     waiting_at: datetime | None
     last_at: datetime | None

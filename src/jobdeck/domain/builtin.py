@@ -5,6 +5,9 @@ from typing import NamedTuple
 from jobdeck.domain.manifest import PipelineManifest, StepManifest
 from jobdeck.domain.names import OWN
 
+SCHEDULER = "SCHEDULER"
+"""The queue of the schedules: while it is paused none of them fires."""
+
 
 class Work(NamedTuple):
     """A kind of it: `name` is that of its pipeline and flow."""

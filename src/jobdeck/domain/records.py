@@ -240,7 +240,8 @@ class Queue(Struct, frozen=True, kw_only=True):
 class Schedule(Struct, frozen=True, kw_only=True):
     """What creates jobs of a flow at times: `cron` in `timezone`, or every `interval_s`, from
     `start_at` to `end_at`, each job up to `jitter_s` later than its tick. `misfire` and `overlap`
-    are rules of `domain.ticks`; `waiting_at` is the tick that waits for an open job to end."""
+    are rules of `domain.ticks`; `waiting_at` is the tick that waits for an open job to
+    end. One that is `held` fires nothing because the queue SCHEDULER is paused."""
 
     id: int
     flow: str
@@ -258,6 +259,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
     paused_at: Micros | None = None
     paused_by: str = ""
     paused_reason: str = ""
+    held: bool = False
     next_at: Micros | None = None
     waiting_at: Micros | None = None
     last_at: Micros | None = None

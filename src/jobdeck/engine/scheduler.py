@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy import Connection
 
 from jobdeck.domain import clock, ticks
+from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.records import Schedule
 from jobdeck.domain.states import Code
@@ -15,9 +16,6 @@ from jobdeck.store import changes, events, queues, schedules, triggered
 from jobdeck.store.database import Store
 
 log = structlog.get_logger()
-
-QUEUE = "SCHEDULER"
-"""Pausing this queue pauses every schedule."""
 
 
 class Scheduler:
@@ -33,7 +31,7 @@ class Scheduler:
         """Create the jobs that are due; gives how many."""
         if not self._has_queue:
             with self._store.write() as conn:
-                queues.ensure(conn, QUEUE, builtin=True)
+                queues.ensure(conn, SCHEDULER, builtin=True)
             self._has_queue = True
         with self._store.read() as conn:
             due = schedules.due(conn, now)
@@ -51,12 +49,12 @@ class Scheduler:
         return fired
 
     def _paused(self, conn: Connection) -> bool:
-        return queues.ensure(conn, QUEUE, builtin=True) in queues.paused(conn)
+        return queues.ensure(conn, SCHEDULER, builtin=True) in queues.paused(conn)
 
     def next_due(self) -> Micros | None:
         """When there is something to do again; None: nothing is known of."""
         with self._store.read() as conn:
-            if queues.ids(conn).get(QUEUE) in queues.paused(conn):
+            if queues.ids(conn).get(SCHEDULER) in queues.paused(conn):
                 return None
             return schedules.next_due(conn)
 

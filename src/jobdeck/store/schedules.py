@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
+from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue, NotFound
 from jobdeck.domain.manifest import PipelineManifest
@@ -11,7 +12,7 @@ from jobdeck.domain.records import Schedule
 from jobdeck.domain.states import Code, Status
 from jobdeck.domain.ticks import Misfire, Overlap, Times, check_rules
 from jobdeck.store import flows as flow_store
-from jobdeck.store import jobs
+from jobdeck.store import jobs, queues
 from jobdeck.store.tables import fires, flows, running, schedules
 from jobdeck.store.tables import jobs as job_rows
 from jobdeck.store.values import AnyRow, decode, encode, insert_into, is_number
@@ -312,10 +313,11 @@ def _select() -> Select[*tuple[Any, ...]]:
 
 def _records(conn: Connection, rows: Any) -> list[Schedule]:
     last = jobs.statuses(conn, [row.last_job_id for row in rows if row.last_job_id])
-    return [_record(row, last.get(row.last_job_id)) for row in rows]
+    held = queues.ids(conn).get(SCHEDULER) in queues.paused(conn)
+    return [_record(row, last.get(row.last_job_id), held=held) for row in rows]
 
 
-def _record(row: AnyRow, last_status: Status | None) -> Schedule:
+def _record(row: AnyRow, last_status: Status | None, *, held: bool = False) -> Schedule:
     return Schedule(
         id=row.id,
         flow=row.flow,
@@ -333,7 +335,8 @@ def _record(row: AnyRow, last_status: Status | None) -> Schedule:
         paused_at=row.paused_at,
         paused_by=row.paused_by,
         paused_reason=row.paused_reason,
-        next_at=row.next_at if row.paused_at is None else None,
+        held=held,
+        next_at=None if held or row.paused_at is not None else row.next_at,
         waiting_at=row.waiting_at,
         last_at=row.last_at,
         last_job=row.last_job_id,

@@ -46,7 +46,12 @@ def test_schedules(api: Caller) -> None:
     assert api.get("/schedules?flow=weather")["items"] == [made]
     assert api.call("PATCH", path, json={"interval_s": 90}).json()["cron"] == ""
     assert api.post(f"{path}/pause")["items"][0]["paused_by"] == "token"
-    assert api.post("/schedules/all/resume")["items"][0]["next_at"]
+    paused = api.post("/schedules/all/pause")["items"][0]
+    assert (paused["held"], paused["next_at"]) == (True, None)
+    assert api.get("/queues/SCHEDULER")["paused_by"] == "token"
+    resumed = api.post("/schedules/all/resume")["items"][0]
+    assert (resumed["held"], resumed["paused_by"]) == (False, "token"), "its own pause stays"
+    assert api.post(f"{path}/resume")["items"][0]["next_at"]
     assert api.call("POST", f"{path}/run").status_code == 202
     ticks = api.get("/schedules/preview", params={"cron": "0 5 * * *", "count": 3})
     assert len(ticks["ticks"]) == 3

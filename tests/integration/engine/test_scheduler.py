@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.clock import SECOND, Micros, from_iso
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import Job, Schedule
 from jobdeck.domain.states import Reason, Status
-from jobdeck.engine.scheduler import QUEUE, Scheduler
+from jobdeck.engine.scheduler import Scheduler
 from jobdeck.store import counters, events, jobs, pipelines, queues, schedules, stops
 from jobdeck.store.claims import claim
 from jobdeck.store.database import Store
@@ -49,11 +50,11 @@ class Deck:
 
     def pause_all(self) -> None:
         with self.store.write() as conn:
-            queues.pause(conn, QUEUE, by="ana", reason="", now=NOW)
+            queues.pause(conn, SCHEDULER, by="ana", reason="", now=NOW)
 
     def resume_all(self) -> None:
         with self.store.write() as conn:
-            queues.resume(conn, QUEUE)
+            queues.resume(conn, SCHEDULER)
 
     def jobs(self) -> list[Job]:
         with self.store.read() as conn:
