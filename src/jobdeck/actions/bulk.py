@@ -9,17 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 from jobdeck.actions import files
 from jobdeck.actions.jobs import FROM, Tree, end_level, end_some
 from jobdeck.actions.manifests import check_priority
 from jobdeck.actions.perform import Tx, action, bulk_action
-from jobdeck.domain import builtin
-from jobdeck.domain.bulk import AT_ONCE, DONE, IDS_MAX, SKIPPED, VERBS, Item, Order
+from jobdeck.domain import builtin, clock, filtertext
+from jobdeck.domain.bulk import AT_ONCE, DONE, IDS_MAX, SKIPPED, VERBS, Bulk, Item, Order
 from jobdeck.domain.errors import InvalidValue, NotFound
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import Job
-from jobdeck.domain.roles import Role
+from jobdeck.domain.roles import Actor, Role
 from jobdeck.domain.states import Reason, Status
 from jobdeck.store import builtin as own
 from jobdeck.store import bulk, cleanup, events, jobs, queues, selections, stops
@@ -29,7 +30,7 @@ from jobdeck.store.values import is_number
 ACTION = "job.bulk"
 
 
-def check(tx: Tx, order: Order) -> None:
+def check(conn: Connection, order: Order) -> None:
     """Refuse an order that could be carried out for no job.
 
     Raises:
@@ -44,7 +45,7 @@ def check(tx: Tx, order: Order) -> None:
     if order.action == "move":
         if not order.queue:
             raise InvalidValue("queue", "is required: the queue to move the jobs to")
-        if queues.get(tx.conn, order.queue, tx.now).builtin:
+        if queues.get(conn, order.queue, clock.now()).builtin:
             raise InvalidValue("queue", f"{order.queue} is for Jobdeck's own work only")
 
 
@@ -66,20 +67,60 @@ def check_ids(ids: Sequence[int]) -> list[int]:
     return found
 
 
+def ask(
+    store: Store,
+    actor: Actor,
+    reason: str,
+    order: Order,
+    *,
+    ids: Sequence[int] | None = None,
+    text: str | None = None,
+    dry_run: bool = False,
+    source: str = "manual",
+) -> Bulk:
+    """Do it to these jobs, or to those that the filter `text` means: a few numbers at once, else
+    by a job. With `dry_run` only say how many they are.
+
+    Raises:
+        Forbidden: the actor may not.
+        InvalidValue: neither numbers nor a filter are given, or both; or as `check`.
+        NotFound: as `check`.
+    """
+    start.authorise(actor)
+    if (ids is None) == (text is None):
+        raise InvalidValue("ids", "give the numbers of jobs, or a filter")
+    wanted = None if text is None else filtertext.parse(text, clock.now())
+    if dry_run:
+        return survey(store, order, ids or (), wanted)
+    if wanted is None and len(set(ids or ())) <= AT_ONCE:
+        items = few(store, actor, reason, order, list(ids or ()))
+        return Bulk(action=order.action, number=len(items), items=items)
+    job = start(
+        *(store, actor, reason, order),
+        ids=list(ids or ()),
+        wanted=wanted,
+        text=text or "",
+        source=source,
+    )
+    return Bulk(action=order.action, number=len(set(ids or ())), job=job)
+
+
 def survey(
-    store: Store, wanted: JobFilter | None, ids: Sequence[int], examples: int = 5
-) -> selections.Survey:
+    store: Store, order: Order, ids: Sequence[int], wanted: JobFilter | None, examples: int = 5
+) -> Bulk:
     """How many jobs are meant, and some of them.
 
     Raises:
-        InvalidValue: a number is none.
+        InvalidValue, NotFound: as `check`.
     """
-    if wanted is None:
-        found = check_ids(ids)
-        return selections.Survey(number=len(found), examples=found[:examples])
     with store.read() as conn:
+        check(conn, order)
+        if wanted is None:
+            found = check_ids(ids)
+            return Bulk(action=order.action, number=len(found), examples=found[:examples])
         upto = selections.newest(conn)
-        return selections.survey(conn, wanted, upto=upto, examples=examples)
+        told = selections.survey(conn, wanted, upto=upto, examples=examples)
+    return Bulk(action=order.action, number=told.number, more=told.more, examples=told.examples)
 
 
 @action(ACTION, Role.OPERATOR, "change many jobs", wakes=True)
@@ -98,7 +139,7 @@ def start(
     Raises:
         InvalidValue, NotFound: as `check` and `check_ids`.
     """
-    check(tx, order)
+    check(tx.conn, order)
     params: dict[str, Any] = {**msgspec.to_builtins(order), "reason": tx.reason}
     params["by"] = tx.actor.name
     if wanted is None:
@@ -127,7 +168,7 @@ def few(tx: Tx, order: Order, ids: Sequence[int]) -> list[Item] | None:
     """
     found: list[Item] | None = tx.memory.get("found")
     if found is None:
-        check(tx, order)
+        check(tx.conn, order)
         numbers = check_ids(ids)
         if len(numbers) > AT_ONCE:
             raise InvalidValue("ids", f"more than {AT_ONCE} are too many to be changed at once")

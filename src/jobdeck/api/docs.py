@@ -28,6 +28,7 @@ _templates = Environment(
 _CODE = re.compile(r"`([^`]+)`")
 _TAGS = {
     "jobs": "Jobs",
+    "errors": "Errors",
     "flows": "Flows",
     "pipelines": "Pipelines",
     "queues": "Queues",

@@ -4,6 +4,7 @@ from litestar import Router
 from litestar.types import ControllerRouterHandler
 
 from jobdeck.api import events
+from jobdeck.api.bulk import BulkApi
 from jobdeck.api.docs import docs_router
 from jobdeck.api.error_groups import ErrorsApi
 from jobdeck.api.flows import FlowsApi
@@ -23,6 +24,7 @@ BODY_BYTES = 16 * 1024 * 1024
 
 CONTROLLERS = (
     JobsApi,
+    BulkApi,
     JobPartsApi,
     FlowJobsApi,
     ErrorsApi,

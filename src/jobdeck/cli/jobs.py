@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from jobdeck.cli.connecting import connected, each
+from jobdeck.cli.bulk import delete, items, kill, move, priority, retry, stop
+from jobdeck.cli.connecting import connected
 from jobdeck.cli.recovery import finish, recover, stuck
 
 if TYPE_CHECKING:
@@ -187,76 +188,8 @@ def logs(
         time.sleep(LOOK_S)
 
 
-def _control(name: str, help_: str) -> None:
-    """Add a command that does the same to each of some jobs."""
-
-    @jobs.command(name, help=help_)
-    @click.argument("ids", type=int, nargs=-1, required=True, metavar="ID...")
-    @click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
-    @connected
-    def command(client: "Client", out: "Output", ids: tuple[int, ...], reason: str) -> int:
-        from jobdeck.client import shapes
-        from jobdeck.domain import clock
-
-        act = getattr(client, name)
-        changed: list[Any] = []
-
-        def done(number: int, job: "Job") -> None:
-            changed.append(shapes.Job.at(job, clock.now()))
-            out.say(f"Job {number} is {'stopped' if job.status.final else 'stopping'}.")
-
-        code = each(ids, lambda number: act(number, reason=reason), done)
-        if out.as_json:
-            out.json(changed)
-        return code
-
-
-_control("stop", "Stop jobs with their children: running ones may end by themselves.")
-_control("kill", "Stop jobs with their children at once.")
-
-
-for _command in (finish, stuck, recover):
+for _command in (
+    *(stop, kill, retry, delete, move, priority, items),
+    *(finish, stuck, recover),
+):
     jobs.add_command(_command)
-
-
-@jobs.command()
-@click.argument("ids", type=int, nargs=-1, required=True, metavar="ID...")
-@click.option("--from-start", is_flag=True, help="Not from the step that failed.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
-@connected
-def retry(
-    client: "Client", out: "Output", ids: tuple[int, ...], from_start: bool, reason: str
-) -> int:
-    """Try failed or stopped jobs once more, with the same parameters."""
-    from jobdeck.client import shapes
-    from jobdeck.domain import clock
-
-    place = "start" if from_start else "failed_step"
-    changed: list[Any] = []
-
-    def done(number: int, job: "Job") -> None:
-        changed.append(shapes.Job.at(job, clock.now()))
-        out.say(f"Job {number} is {job.status}.")
-
-    code = each(ids, lambda number: client.retry(number, from_=place, reason=reason), done)
-    if out.as_json:
-        out.json(changed)
-    return code
-
-
-@jobs.command()
-@click.argument("ids", type=int, nargs=-1, required=True, metavar="ID...")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
-@connected
-def delete(client: "Client", out: "Output", ids: tuple[int, ...], reason: str) -> int:
-    """Delete ended jobs with all that was recorded of them."""
-    gone: list[int] = []
-
-    def done(number: int, _: None) -> None:
-        gone.append(number)
-        out.say(f"Job {number} is deleted.")
-
-    code = each(ids, lambda number: client.delete(number, reason=reason), done)
-    if out.as_json:
-        out.json({"deleted": gone})
-    return code

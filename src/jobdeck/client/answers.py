@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from jobdeck.client.shapes import Shape, micros, when
-from jobdeck.domain import clock, liveness, records, why
+from jobdeck.domain import bulk, clock, liveness, records, why
 from jobdeck.domain.filters import Page
 from jobdeck.domain.states import Status
 
@@ -135,3 +135,47 @@ class Retried(Struct, frozen=True):
     """How many jobs will be tried again."""
 
     retried: int
+
+
+class BulkItem(Shape):
+    """What became of one job: `outcome` is done or skipped, or empty while it waits for its turn;
+    `message` says why."""
+
+    RECORD = bulk.Item
+
+    job: int
+    outcome: str
+    message: str
+
+
+class Bulk(Struct, frozen=True):
+    """What was done to jobs at once, or with `dry_run` would be: the `number` of jobs that are
+    meant (`more` than that if not all were counted), some `examples`, and what became of each."""
+
+    action: str
+    number: int
+    more: bool
+    examples: list[int]
+    done: int
+    skipped: int
+    items: list[BulkItem]
+
+    @classmethod
+    def of(cls, found: bulk.Bulk) -> "Bulk":
+        """The shape of it."""
+        outcomes = [item.outcome for item in found.items]
+        return cls(
+            *(found.action, found.number, found.more, found.examples),
+            *(outcomes.count(bulk.DONE), outcomes.count(bulk.SKIPPED)),
+            [BulkItem.of(item) for item in found.items],
+        )
+
+    def record(self) -> bulk.Bulk:
+        """The record of this shape."""
+        return bulk.Bulk(
+            action=self.action,
+            number=self.number,
+            more=self.more,
+            examples=self.examples,
+            items=[item.record() for item in self.items],
+        )

@@ -14,6 +14,7 @@ from jobdeck.actions.pools import Freed
 from jobdeck.client import settings
 from jobdeck.client.conditions import filter_of, moment, schedule_times
 from jobdeck.client.in_store import InStore
+from jobdeck.client.many import Many
 from jobdeck.client.over_http import OverHttp
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
@@ -54,7 +55,7 @@ class Result(Struct, frozen=True):
     error: JobError | None
 
 
-class Client(AbstractContextManager["Client"]):
+class Client(Many, AbstractContextManager["Client"]):
     """Creates, finds and controls jobs, flows, queues, schedules and pipelines.
 
     Every method that changes something takes a `reason` for the audit. Times are microseconds

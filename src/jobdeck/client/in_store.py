@@ -3,11 +3,13 @@
 # ruff: noqa: D102  (`Client` says what each method does)
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from jobdeck.actions import bulk as bulk_actions
 from jobdeck.actions import error_groups as error_actions
 from jobdeck.actions import flows as flow_actions
 from jobdeck.actions import jobs as job_actions
@@ -19,6 +21,7 @@ from jobdeck.actions import schedules as schedule_actions
 from jobdeck.actions.creation import Recipes
 from jobdeck.actions.pools import Freed
 from jobdeck.domain import clock
+from jobdeck.domain.bulk import Bulk, Item, Order
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound
 from jobdeck.domain.filters import JobFilter, Page
@@ -41,11 +44,13 @@ from jobdeck.domain.records import (
     Worker,
 )
 from jobdeck.domain.roles import Actor
+from jobdeck.domain.serving import lives
 from jobdeck.domain.states import Status
 from jobdeck.domain.why import Why, why
 from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import (
     attempts,
+    bulk,
     calls,
     counters,
     error_groups,
@@ -115,6 +120,39 @@ class InStore:
                     return jobs.get(conn, job_id)
             time.sleep(min(pause, left))
             pause = min(pause * 1.2, 0.2)
+
+    def bulk(
+        self,
+        order: Order,
+        ids: Sequence[int] | None,
+        text: str | None,
+        dry_run: bool,
+        reason: str,
+    ) -> Bulk:
+        return bulk_actions.ask(
+            *(self.store, self.actor, reason, order), ids=ids, text=text, dry_run=dry_run
+        )
+
+    def bulk_items(self, job_id: int, after: int, outcome: str, limit: int) -> list[Item]:
+        with self.store.read() as conn:
+            jobs.get(conn, job_id)
+            return bulk.items(conn, job_id, after=after, outcome=outcome, limit=limit)
+
+    @contextmanager
+    def own_work(self) -> Iterator[None]:
+        with self.store.read() as conn:
+            known = pools.all(conn, builtin=True)
+        if any(pool.builtin and lives(pool, clock.now()) for pool in known):
+            yield
+            return
+        from jobdeck.engine.housework import Housework
+
+        housework = Housework(self.store)
+        housework.start()
+        try:
+            yield
+        finally:
+            housework.stop()
 
     def why(self, job_id: int) -> Why:
         with self.store.read() as conn:

@@ -3,6 +3,7 @@
 # ruff: noqa: D102  (`Client` says what each method does)
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from jobdeck.actions.pools import Freed
 from jobdeck.client import answers, requests, shapes
 from jobdeck.client.http_transport import TIMEOUT_S, Connection, HttpTransport
 from jobdeck.domain import clock
+from jobdeck.domain.bulk import Bulk, Item, Order
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import JobFilter, Page
@@ -126,6 +128,39 @@ class OverHttp:
     def job(self, job_id: int) -> Job:
         job: Job = self._one("GET", f"/jobs/{job_id}", shapes.Job)
         return job
+
+    def bulk(
+        self,
+        order: Order,
+        ids: Sequence[int] | None,
+        text: str | None,
+        dry_run: bool,
+        reason: str,
+    ) -> Bulk:
+        body = requests.Bulk(
+            action=order.action,
+            ids=None if ids is None else list(ids),
+            filter=text,
+            from_=order.from_,
+            priority=order.priority,
+            queue=order.queue,
+            dry_run=dry_run,
+            reason=reason,
+        )
+        told = self.connection.call("POST", "/jobs/bulk", msgspec.Raw, body=body)
+        found = msgspec.json.decode(told, type=dict[str, msgspec.Raw])
+        if "status" not in found:
+            return msgspec.json.decode(told, type=answers.Bulk).record()
+        job: Job = msgspec.json.decode(told, type=shapes.Job).record()
+        return Bulk(action=order.action, number=len(ids or ()), job=job)
+
+    def bulk_items(self, job_id: int, after: int, outcome: str, limit: int) -> list[Item]:
+        query = {"after": after, "outcome": outcome, "limit": limit}
+        return self._all("GET", f"/jobs/{job_id}/items", answers.BulkItem, query=query)
+
+    def own_work(self) -> AbstractContextManager[None]:
+        # The server's maintenance does it.
+        return nullcontext()
 
     def wait(self, job_id: int, at_most_s: float) -> Job:
         found = self.connection.call(

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from jobdeck.domain import bulk
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.rates import RUNNING_MAX
 from jobdeck.domain.retry import RetryPolicy
@@ -113,6 +114,37 @@ class Recover(Body, frozen=True):
     dry_run: bool = False
     stale_s: Annotated[float, Meta(ge=60, le=366 * 86400)] = 7200.0
     reason: Text = ""
+
+
+class Bulk(Body, frozen=True, rename={"from_": "from"}):
+    """What to do to the jobs of these `ids`, or to all that the `filter` means: retry (`from`
+    failed_step or start), stop, kill, delete, priority (with the new one), move (to a `queue`).
+    `dry_run` only says how many they are."""
+
+    action: Annotated[str, Meta(extra_json_schema={"enum": list(bulk.VERBS)})]
+    ids: Annotated[list[Number], Meta(max_length=bulk.IDS_MAX)] | None = None
+    filter: (
+        Annotated[
+            str,
+            Meta(max_length=2000, description="As the list's", examples=["status:failed since:2h"]),
+        ]
+        | None
+    ) = None
+    from_: Annotated[str, Meta(extra_json_schema={"enum": ["failed_step", "start"]})] = (
+        "failed_step"
+    )
+    priority: Priority | None = None
+    queue: Text = ""
+    dry_run: bool = False
+    reason: Text = ""
+
+    def order(self) -> bulk.Order:
+        """What is to be done to each.
+
+        Raises:
+            InvalidValue: names the field that does not fit.
+        """
+        return bulk.order(self.action, self.from_, self.priority, self.queue)
 
 
 class RunAgain(Body, frozen=True):

@@ -5,6 +5,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.records import Job
+
 AT_ONCE = 100
 """So few jobs are changed while the caller waits; more of them become a job of queue BULK."""
 
@@ -37,6 +40,19 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"from
     queue: str = ""
 
 
+def order(action: str, from_: str, priority: int | None, queue: str) -> Order:
+    """What is to be done to each, of values as somebody gave them.
+
+    Raises:
+        InvalidValue: there is no such action, or the one that there is takes a priority.
+    """
+    if action not in VERBS:
+        raise InvalidValue("action", f"{action!r} is none of {', '.join(VERBS)}")
+    if action == "priority" and priority is None:
+        raise InvalidValue("priority", "is required: the new one")
+    return Order(action=action, from_=from_, priority=priority or 0, queue=queue)
+
+
 class Item(Struct, frozen=True, kw_only=True):
     """What became of one job. `outcome` is done, skipped, or empty: its turn has not come yet;
     `message` says why it was skipped, or more of what was done."""
@@ -44,6 +60,19 @@ class Item(Struct, frozen=True, kw_only=True):
     job: int
     outcome: str = ""
     message: str = ""
+
+
+class Bulk(Struct, frozen=True, kw_only=True):
+    """What was done, or is to be: `number` of jobs that are meant (`more` than that if not all
+    were counted) with some `examples`; what became of the `items` if it was done at once; or the
+    `job` that does it."""
+
+    action: str
+    number: int
+    more: bool = False
+    examples: list[int] = []
+    items: list[Item] = []
+    job: Job | None = None
 
 
 def summary(action: str, done: int, skipped: Mapping[str, int], total: int | None = None) -> str:

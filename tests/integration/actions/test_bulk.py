@@ -14,7 +14,7 @@ from jobdeck.actions import jobs as job_actions
 from jobdeck.actions import pipelines
 from jobdeck.actions import queues as queue_actions
 from jobdeck.domain import clock
-from jobdeck.domain.bulk import Item, Order
+from jobdeck.domain.bulk import Bulk, Item, Order
 from jobdeck.domain.errors import Forbidden, InvalidValue, NotFound
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import Job
@@ -288,12 +288,17 @@ def _queues(store: Store) -> dict[str, int]:
 def test_what_a_filter_means_is_told_before(store: Store) -> None:
     lost = failed(store, 3)
     create(store, 2, params='{"city": "Gouda"}')
-    by_counters = actions.survey(store, JobFilter(status=(Status.FAILED,)), [])
+
+    def told(text: str) -> Bulk:
+        return actions.ask(store, ANA, "", STOP, text=text, dry_run=True)
+
+    by_counters = told("status:failed")
     assert (by_counters.number, by_counters.more, by_counters.examples) == (3, False, lost)
-    searched = actions.survey(store, JobFilter(q="Gouda"), [])
-    assert (searched.number, searched.more) == (2, False)
-    assert actions.survey(store, JobFilter(flow="nothing"), []).number == 0
-    assert actions.survey(store, None, [4, 4, 7]).number == 2
+    assert (told("Gouda").number, told("Gouda").more) == (2, False)
+    assert told("flow:nothing").number == 0
+    assert actions.ask(store, ANA, "", STOP, ids=[4, 4, 7], dry_run=True).number == 2
+    with pytest.raises(Forbidden):
+        actions.ask(store, EVE, "", STOP, ids=[4], dry_run=True)
 
 
 def test_nobody_runs_or_configures_it_by_hand(store: Store) -> None:
