@@ -52,6 +52,9 @@ LOOK_AGAIN = SECOND // 4
 
 RETRY_STORE_S = 0.5
 
+FLOOD = 20
+"""A pool on PostgreSQL that is handed more jobs than this in one turn needs no NOTIFY."""
+
 
 class PoolOptions(Struct, frozen=True, kw_only=True):
     """What a pool is started with: what its workers load, how many they are, the queues it
@@ -203,7 +206,7 @@ class Pool:
         try:
             self._prepare(clock.now())
             patience = self._patience(clock.now())
-            if patience > 0 and not self._asleep and not self.store.sqlite:
+            if patience > 0 and not self._asleep and not self.store.sqlite and self._hungry():
                 self._go_to_sleep()
                 patience = 0.0
             for key, _ in self._selector.select(patience):
@@ -318,7 +321,8 @@ class Pool:
             hungry = self._hungry() if look or self._more or self._inbox.outcomes else []
             shares, specs = self._claim(conn, hungry, now)
             self._notices.write(conn, now)
-            if self._asleep and shares:
+            flood = self._asleep and sum(map(len, shares.values())) > FLOOD
+            if flood:
                 pools.set_asleep(conn, self.id, False)
         self._in_doubt = False
         for _, job in to_show:
@@ -327,7 +331,7 @@ class Pool:
         self._look = False
         if now >= self._beat_at:
             self._beat_at = now + round(HEARTBEAT_S * SECOND)
-        if shares:
+        if flood:
             self._asleep = False
         for worker, reply in replies:
             worker.send(reply)
@@ -406,8 +410,8 @@ class Pool:
         return shares, {job.claimed.job_id: spec_of(job, progress) for job in jobs}
 
     def _go_to_sleep(self) -> None:
-        """Ask for a NOTIFY from now on; whoever enqueued just before it is seen by one more
-        look."""
+        """A worker has nothing to do: ask for a NOTIFY from now on. Whoever enqueued just before
+        it is seen by one more look."""
         with self.store.write() as conn:
             pools.set_asleep(conn, self.id, True)
         self._asleep = self._look = True

@@ -14,7 +14,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code
 from jobdeck.store import counters
 from jobdeck.store.limits import NONE, Allowance, Lane
-from jobdeck.store.rows import Rows, claims_array, insert_rows
+from jobdeck.store.rows import Rows, insert_rows, numbers_array
 from jobdeck.store.tables import ready
 from jobdeck.store.values import AnyRow, driver
 
@@ -196,8 +196,8 @@ def _take_postgres(
     conn: Connection, candidates: str, arguments: dict[str, Any], pool_id: int, now: Micros
 ) -> list[Claimed]:
     statement = _TAKE.format(candidates=candidates)
-    rows = conn.exec_driver_sql(statement, {**arguments, "pool": pool_id, "now": now}).fetchall()
-    taken = [Claimed._make(row) for row in rows]
+    rows = driver(conn).execute(statement, {**arguments, "pool": pool_id, "now": now})
+    taken = list(map(Claimed._make, rows.fetchall()))
     taken.sort(key=lambda row: (row.rank, row.job_id))
     return taken
 
@@ -239,12 +239,12 @@ def release(conn: Connection, keys: Sequence[tuple[int, int]]) -> set[int] | Non
     """
     if conn.dialect.name == "sqlite":
         return _release_sqlite(conn, keys)
-    jobs, claims = claims_array(keys)
+    arrays = tuple(map(numbers_array, zip(*keys, strict=True)))
     rows = conn.exec_driver_sql(
         "DELETE FROM running USING unnest(%s::bigint[], %s::int[]) AS ended(job_id, claim) "
         "WHERE running.job_id = ended.job_id AND running.claim = ended.claim "
         "RETURNING running.job_id",
-        (jobs, claims),
+        arrays,
     ).scalars()
     held = set(rows)
     return None if len(held) == len(keys) else held

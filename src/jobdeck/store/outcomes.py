@@ -14,7 +14,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.states import Code, Reason
 from jobdeck.store import counters, error_groups, followers, parents, triggered, volume
 from jobdeck.store.claims import READY, release, requeue
-from jobdeck.store.rows import insert_rows
+from jobdeck.store.rows import insert_rows, numbers_array
 from jobdeck.store.tables import attempts, delayed, jobs, running, steps, unsuccessful
 from jobdeck.store.values import AnyRow
 from jobdeck.store.volume import FINE
@@ -218,40 +218,45 @@ def _next(ending: Ending, losses: int) -> tuple[int, ...]:
     return (e.job_id, e.queue_id, e.flow_id, e.rank, attempt, losses, e.claim)
 
 
-_FINAL = ("status", "attempt", "losses", "claim", "finished_at")
+_FINAL = ("attempt", "losses", "claim", "finished_at")
 _MAY_BE_NULL = (
     *("reason", "message", "started_at", "result", "error", "version"),
     *("pool_id", "worker_id", "cpu_us", "max_rss_kb"),
 )
-_CLOSE_POSTGRES = """
-UPDATE jobs SET status = e.status, attempt = e.attempt, losses = e.losses, claim = e.claim,
-    finished_at = e.finished_at, reason = e.reason, message = e.message,
-    started_at = e.started_at, result = e.result, error = e.error, version = e.version,
-    pool_id = e.pool_id, worker_id = e.worker_id, cpu_us = e.cpu_us, max_rss_kb = e.max_rss_kb
-FROM unnest(%s::smallint[], %s::int[], %s::int[], %s::int[], %s::bigint[], %s::text[],
-    %s::text[], %s::bigint[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[],
-    %s::bigint[], %s::int[], %s::bigint[])
-    AS e(status, attempt, losses, claim, finished_at, reason, message, started_at, result, error,
-         version, pool_id, worker_id, cpu_us, max_rss_kb, id)
-WHERE jobs.id = e.id
-"""
-
-
+_TEXTS = frozenset({"reason", "message", "result", "error"})
+_BIG = frozenset({"finished_at", "started_at", "cpu_us", "job_id"})
 _OPTIONAL = _pick(*_MAY_BE_NULL)
 _NONES = (None,) * len(_MAY_BE_NULL)
 
 
+class _Close(NamedTuple):
+    """A statement for endings that are alike, and how to take what it needs out of them."""
+
+    statement: str
+    columns: tuple[str, ...]
+    arguments: Callable[[Ending], tuple[Any, ...]]
+
+
 @cache
-def _close_sqlite(
-    code: Code, empty: tuple[bool, ...]
-) -> tuple[str, Callable[[Ending], tuple[Any, ...]]]:
-    """The statement for endings with these of `_MAY_BE_NULL` empty, and what it is given."""
-    columns = (*_FINAL[1:], *compress(_MAY_BE_NULL, (not each for each in empty)))
-    values = f"status = {int(code)}, {' = ?, '.join(columns)} = ?"
-    return f"UPDATE jobs SET {values} WHERE id = ?", _pick(*columns, "job_id")  # noqa: S608
+def _close_alike(code: Code, empty: tuple[bool, ...], *, sqlite: bool) -> _Close:
+    """For endings with that code and these of `_MAY_BE_NULL` empty."""
+    columns = (*_FINAL, *compress(_MAY_BE_NULL, (not each for each in empty)))
+    used = (*columns, "job_id")
+    if sqlite:
+        values = f"status = {int(code)}, {' = ?, '.join(columns)} = ?"
+        statement = f"UPDATE jobs SET {values} WHERE id = ?"  # noqa: S608
+    else:
+        arrays = ", ".join(f"%s::{_type(name)}[]" for name in used)
+        values = ", ".join([f"status = {int(code)}", *(f"{name} = e.{name}" for name in columns)])
+        statement = (
+            f"UPDATE jobs SET {values} FROM unnest({arrays}) AS e({', '.join(used)}) "  # noqa: S608
+            "WHERE jobs.id = e.job_id"
+        )
+    return _Close(statement, used, _pick(*used))
 
 
-_CLOSE_ARGUMENTS = _pick("code", *_FINAL[1:], *_MAY_BE_NULL, "job_id")
+def _type(column: str) -> str:
+    return "text" if column in _TEXTS else "bigint" if column in _BIG else "int"
 
 
 def _begun_before(conn: Connection, final: Sequence[Ending]) -> Sequence[Ending]:
@@ -281,18 +286,20 @@ def close(conn: Connection, final: Sequence[Ending]) -> None:
     if not all(map(_BEGAN, final)):
         final = _begun_before(conn, final)
         final = [e if e.began else e._replace(attempt=e.attempt - 1) for e in final]
-    if conn.dialect.name != "sqlite":
-        columns = list(map(list, zip(*map(_CLOSE_ARGUMENTS, final), strict=True)))
-        conn.exec_driver_sql(_CLOSE_POSTGRES, (list(map(int, columns[0])), *columns[1:]))
-    else:
-        # Binding a None costs sqlite3 as much as ten numbers, and the columns are null already.
-        alike: dict[tuple[Code, tuple[bool, ...]], list[Ending]] = defaultdict(list)
-        for ending in final:
-            empty = tuple(map(is_, _OPTIONAL(ending), _NONES))
-            alike[ending.code, empty].append(ending)
-        for like, group in alike.items():
-            statement, arguments = _close_sqlite(*like)
-            conn.exec_driver_sql(statement, list(map(arguments, group)))
+    sqlite = conn.dialect.name == "sqlite"
+    # Binding a None costs sqlite3 as much as ten numbers, and the columns are null already.
+    alike: dict[tuple[Code, tuple[bool, ...]], list[Ending]] = defaultdict(list)
+    for ending in final:
+        alike[ending.code, tuple(map(is_, _OPTIONAL(ending), _NONES))].append(ending)
+    for like, group in alike.items():
+        statement, columns, arguments = _close_alike(*like, sqlite=sqlite)
+        rows = list(map(arguments, group))
+        if sqlite:
+            conn.exec_driver_sql(statement, rows)
+        else:
+            arrays = zip(columns, zip(*rows, strict=True), strict=True)
+            sent = [list(v) if name in _TEXTS else numbers_array(v) for name, v in arrays]
+            conn.exec_driver_sql(statement, tuple(sent))
     missed = [e for e in final if e.code != Code.COMPLETED]
     if missed:
         _note_unsuccessful(conn, missed)
