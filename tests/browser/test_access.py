@@ -55,7 +55,7 @@ def worked(site: Site) -> dict[str, int]:
     [
         *("/", "/no"),
         *("/jobs", "/jobs?q=nothing", "/jobs?range=custom"),
-        "/queues",
+        *("/queues", "/schedules"),
         *("/errors", "/errors/1"),
         *("/pipelines", "/pipelines?q=nothing", "/pipelines/weather", "/flows/weather-coast"),
     ],

@@ -91,6 +91,7 @@ class World:
                 pipelines.register(conn, manifest, now, publish=True)
             for name, pipeline in FLOWS.items():
                 flows.create(conn, name=name, pipeline=pipeline, now=now)
+            queues.ensure(conn, "SCHEDULER", builtin=True)
             schedules.create(conn, flow="nightly-backup", cron="0 5 * * *", now=now)
             schedules.create(conn, flow="weather-hourly", interval_s=3600.0, now=now)
 

@@ -46,11 +46,12 @@ class Target(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What a deed came to for one target."""
+    """What a deed came to for one target; `job` is the one that it made."""
 
     name: str
     text: str
     failed: bool = False
+    job: int | None = None
 
 
 class Form(Struct, frozen=True, kw_only=True):
@@ -125,14 +126,20 @@ def numbers(texts: Sequence[str], kind: str) -> list[int]:
     return [int(text) for text in texts]
 
 
-def each(names: Iterable[T], act: Callable[[T], str], label: Callable[[T], str]) -> list[Outcome]:
-    """Do it to one after the other; what fails for one does not keep the others from it."""
+def each(
+    targets: Iterable[T], act: Callable[[T], str | tuple[str, int]], label: Callable[[T], str]
+) -> list[Outcome]:
+    """Do it to one after the other; what fails for one does not keep the others from it. `act`
+    says what it came to, and perhaps which job it made."""
     outcomes = []
-    for name in names:
+    for target in targets:
         try:
-            outcomes.append(Outcome(label(name), act(name)))
+            told = act(target)
         except JobdeckError as error:
-            outcomes.append(Outcome(label(name), str(error), failed=True))
+            outcomes.append(Outcome(label(target), str(error), failed=True))
+            continue
+        text, job = told if isinstance(told, tuple) else (told, None)
+        outcomes.append(Outcome(label(target), text, job=job))
     return outcomes
 
 
@@ -205,16 +212,19 @@ def done(
     tone: str = "",
     move: bool = False,
     watch: int | None = None,
+    link: str = "",
 ) -> Response[Any]:
     """Says that it is done. The page stays where it is, or goes `to` a path if `move` is set;
-    without script it always goes there. This browser is told when the job `watch` has ended."""
+    without script it always goes there. This browser is told when the job `watch` has ended;
+    the notice leads to the path `link`."""
     address = pages.url(to)
     if not is_part(request):
         response = _redirect(pages, notice, 303, {"Location": address})
     elif move:
         response = _redirect(pages, notice, 200, {"HX-Redirect": address})
     else:
-        told = {"jobdeck:done": {"notice": notice, "tone": tone}}
+        leads = pages.url(link) if link else ""
+        told = {"jobdeck:done": {"notice": notice, "tone": tone, "address": leads}}
         response = Response(None, status_code=204, headers={"HX-Trigger": json.dumps(told)})
     if watch is not None:
         watching.add(pages, request, response, watch)
@@ -235,7 +245,10 @@ def report(
         shown = [f"{o.name}: {o.text}" for o in outcomes[:NOTICED]]
         if len(outcomes) > NOTICED:
             shown.append(f"and {formats.number(len(outcomes) - NOTICED)} more")
-        return done(pages, request, ". ".join(shown).rstrip(".") + ".", to=to, tone="completed")
+        text = ". ".join(shown).rstrip(".") + "."
+        job = outcomes[0].job if len(outcomes) == 1 else None
+        link = "" if job is None else f"/jobs/{job}"
+        return done(pages, request, text, to=to, tone="completed", link=link, watch=job)
     return pages.page(
         request,
         "outcomes.html" if is_part(request) else "outcomes_page.html",

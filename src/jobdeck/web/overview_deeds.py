@@ -9,7 +9,7 @@ from jobdeck.actions import pools as pool_actions
 from jobdeck.actions import queues as queue_actions
 from jobdeck.actions import schedules as schedule_actions
 from jobdeck.domain import clock
-from jobdeck.domain.errors import JobdeckError
+from jobdeck.domain.errors import JobdeckError, NotFound
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
@@ -18,6 +18,7 @@ from jobdeck.web import deeds
 from jobdeck.web.deeds import Form
 from jobdeck.web.formats import number, plural
 from jobdeck.web.render import AnyRequest, AtPages
+from jobdeck.web.troubles import SCHEDULER
 
 
 class _Deed(NamedTuple):
@@ -52,20 +53,47 @@ def _schedules(deck: Deck) -> str:
     with deck.store.read() as conn:
         found = schedules.all(conn)
     paused = sum(s.paused_at is not None for s in found)
-    return (
-        f"{plural(len(found), 'schedule')}, of which {number(paused)} "
-        f"{'is' if paused == 1 else 'are'} paused now."
+    alone = (
+        f", of which {number(paused)} {'is' if paused == 1 else 'are'} paused by "
+        f"{'itself' if paused == 1 else 'themselves'} and {'stays' if paused == 1 else 'stay'} so"
+        if paused
+        else ""
+    )
+    return f"{plural(len(found), 'schedule')}{alone}. "
+
+
+def _to_pause(deck: Deck) -> str:
+    return _schedules(deck) + (
+        "The queue SCHEDULER is paused: until it is resumed no schedule creates jobs, also none "
+        "that is added meanwhile."
+    )
+
+
+def _to_resume(deck: Deck) -> str:
+    return _schedules(deck) + (
+        "What becomes of the ticks that were missed is for each schedule's rule to say."
     )
 
 
 def _pause_schedules(deck: Deck, actor: Actor, reason: str) -> str:
-    schedule_actions.pause(deck.store, actor, reason, None)
+    try:
+        queue_actions.pause(deck.store, actor, reason, SCHEDULER)
+    except NotFound:
+        # No server with schedules has ever run on this store.
+        schedule_actions.pause(deck.store, actor, reason, None)
     return "Every schedule is paused."
 
 
 def _resume_schedules(deck: Deck, actor: Actor, reason: str) -> str:
-    schedule_actions.resume(deck.store, actor, reason, None)
-    return "Every schedule runs again."
+    with deck.store.read() as conn:
+        held = any(q.name == SCHEDULER and q.paused_at for q in queues.all(conn, clock.now()))
+        alone = sum(s.paused_at is not None for s in schedules.all(conn))
+    if not held:
+        schedule_actions.resume(deck.store, actor, reason, None)
+        return "Every schedule runs again."
+    queue_actions.resume(deck.store, actor, reason, SCHEDULER)
+    stay = f" {number(alone)} {'stays' if alone == 1 else 'stay'} paused." if alone else ""
+    return f"Schedules run again.{stay}"
 
 
 def _busy(deck: Deck) -> str:
@@ -92,10 +120,10 @@ _DEEDS = {
         "Stop all that waits?", "Stop all", "stop", True, _waiting, _stop_queues
     ),
     "/schedules/all/pause": _Deed(
-        "Pause all schedules?", "Pause all", "pause", False, _schedules, _pause_schedules
+        "Pause all schedules?", "Pause all", "pause", False, _to_pause, _pause_schedules
     ),
     "/schedules/all/resume": _Deed(
-        "Resume all schedules?", "Resume all", "again", False, _schedules, _resume_schedules
+        "Resume all schedules?", "Resume all", "play", False, _to_resume, _resume_schedules
     ),
     "/workers/all/free": _Deed("Free all workers?", "Free all", "stop", True, _busy, _free_workers),
 }

@@ -18,7 +18,7 @@ WHOLE = "params"
 
 class Field(Struct, kw_only=True):
     """One field of a form. `kind` is an input's type, or area, select, check or choice; a heading
-    is none, but stands above some."""
+    is none, but stands above some. Those with `more` are folded away until somebody wants them."""
 
     name: str
     label: str
@@ -31,6 +31,7 @@ class Field(Struct, kw_only=True):
     rows: int = 3
     focus: bool = False
     suggestions: list[str] = []
+    more: bool = False
 
 
 def fields(schema: Mapping[str, Any], values: Mapping[str, Any]) -> list[Field]:

@@ -28,6 +28,9 @@ from jobdeck.web import (
     places,
     queue_deeds,
     queues,
+    schedule_deeds,
+    schedule_form,
+    schedules,
     sign_in,
 )
 from jobdeck.web.render import Pages
@@ -49,6 +52,9 @@ def web_router(deck: Deck) -> Router:
         *(pipelines.page, pipelines.stream, pipeline_deeds.ask, pipeline_deeds.do),
         *(pipeline.page, pipeline.stream, flow_deeds.ask_add, flow_deeds.add, flow_deeds.check_add),
         *(flow.page, flow.stream, flow_deeds.ask, flow_deeds.do, flow_deeds.check),
+        *(schedules.page, schedules.stream, schedule_form.preview),
+        *(schedule_deeds.ask, schedule_deeds.do, schedule_deeds.ask_new, schedule_deeds.add),
+        *(schedule_deeds.ask_edit, schedule_deeds.edit),
         *(sign_in.page, sign_in.enter, sign_in.leave, static, nothing),
     ]
     pages = Pages(deck, places.served({path for each in handlers for path in each.paths}))

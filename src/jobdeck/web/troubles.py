@@ -5,8 +5,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from jobdeck.domain.clock import Micros
-from jobdeck.domain.records import Pool, Queue
+from jobdeck.domain.clock import SECOND, Micros
+from jobdeck.domain.records import Pool, Queue, Schedule
 from jobdeck.domain.serving import lives, serves
 from jobdeck.web import formats
 
@@ -15,6 +15,10 @@ SCHEDULER = "SCHEDULER"
 
 LONG_WAIT_S = 86_400.0
 """A job that waits longer has waited too long."""
+
+
+OVERDUE_S = 60.0
+"""A tick that nothing has fired for longer has been missed."""
 
 
 class Trouble(Struct, frozen=True, kw_only=True):
@@ -70,3 +74,8 @@ def _unserved(queue: Queue, *, any_pool: bool) -> Trouble:
         address="/jobs",
         query={"queue": queue.name, "status": "pending"},
     )
+
+
+def overdue(schedule: Schedule, now: Micros) -> bool:
+    """Whether its time has passed without anything firing it."""
+    return schedule.next_at is not None and now - schedule.next_at > OVERDUE_S * SECOND

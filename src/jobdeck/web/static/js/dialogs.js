@@ -62,7 +62,7 @@
 
   document.addEventListener("jobdeck:done", (event) => {
     dialog.close();
-    notice(event.detail.notice, event.detail.tone);
+    notice(event.detail.notice, event.detail.tone, event.detail.address);
   });
 
   // What went wrong on the way to a dialog must not be silent.

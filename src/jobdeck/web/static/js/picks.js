@@ -24,7 +24,10 @@
     }
     const words = document.querySelector("[data-picked]");
     const text = chosen.length ? `${number.format(chosen.length)} selected` : "None selected";
-    if (words && words.textContent !== text) words.textContent = text;
+    if (words) {
+      words.dataset.count = chosen.length;
+      if (words.textContent !== text) words.textContent = text;
+    }
     for (const button of document.querySelectorAll("[data-pick-deed]")) showDeed(button, chosen);
   }
 

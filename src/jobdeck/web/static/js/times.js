@@ -106,6 +106,15 @@
     }
   });
 
+  // What a form sends while somebody types in it is gathered field by field.
+  document.addEventListener("htmx:config:request", (event) => {
+    const { sourceElement, request } = event.detail.ctx;
+    for (const input of sourceElement.matches(".preview") ? sourceElement.closest("form").querySelectorAll("input[data-utc]") : []) {
+      const at = new Date(input.value);
+      if (input.value && !isNaN(at)) request.body.set(input.name, at.toISOString().slice(0, 19));
+    }
+  });
+
   const sent = new Date(document.body.dataset.now || NaN);
   if (!isNaN(sent)) {
     const began = performance.timeOrigin + (performance.getEntriesByType("navigation")[0]?.responseStart ?? 0);
