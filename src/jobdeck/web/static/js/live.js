@@ -106,7 +106,11 @@
   // ---- Putting parts in place ----
 
   // While somebody reads a list, its rows change in place but none come, go or move.
-  const reading = (table) =>
+  // What somebody has just done here shows at once.
+  const OWN = 3000;
+  let acted = -OWN;
+  const reading = (table) => performance.now() - acted > OWN && looksRead(table);
+  const looksRead = (table) =>
     table.matches(":hover") || table.contains(document.activeElement) ||
     table.getBoundingClientRect().top < 0 || !getSelection().isCollapsed;
 
@@ -156,6 +160,10 @@
     sayHeld();
   }
 
+  document.addEventListener("jobdeck:done", () => {
+    acted = performance.now();
+    release();
+  });
   document.addEventListener("click", (event) => {
     if (!event.target.closest("#held")) return;
     scrollTo({ top: 0 });
