@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jobdeck.client import Client as Client
+    from jobdeck.domain.errors import Duplicate as Duplicate
     from jobdeck.domain.errors import JobdeckError as JobdeckError
     from jobdeck.domain.retry import RetryPolicy as RetryPolicy
+    from jobdeck.domain.uniqueness import Kept as Kept
     from jobdeck.sdk.children import ChildResult as ChildResult
     from jobdeck.sdk.context import Context as Context
     from jobdeck.sdk.control import Fail as Fail
@@ -26,8 +28,10 @@ _HOMES = {
     "ChildResult": "jobdeck.sdk.children",
     "Client": "jobdeck.client",
     "Context": "jobdeck.sdk.context",
+    "Duplicate": "jobdeck.domain.errors",
     "Fail": "jobdeck.sdk.control",
     "JobdeckError": "jobdeck.domain.errors",
+    "Kept": "jobdeck.domain.uniqueness",
     "NoItems": "jobdeck.sdk.control",
     "Pipeline": "jobdeck.sdk.pipeline",
     "Retry": "jobdeck.sdk.control",

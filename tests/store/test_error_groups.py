@@ -133,7 +133,7 @@ def test_what_fails_without_a_pool_counts(failing: Store) -> None:
 def test_retrying_and_deleting_take_jobs_out(failing: Store) -> None:
     first, second, third = fail(failing, "row 1", "row 2", "row 3")
     with failing.write() as conn:
-        assert stops.reopen(conn, first)
+        assert stops.reopen(conn, first, now=NOON)
         assert cleanup.delete_jobs(conn, [second]).job_ids == [second]
     (group,) = groups(failing)
     assert (group.failures, group.jobs, group.hours[-1]) == (2, 1, 2)
@@ -220,7 +220,7 @@ def test_old_ones_are_forgotten(failing: Store) -> None:
     (kept,) = fail(failing, "kept")
     (tried,) = fail(failing, "tried again")
     with failing.write() as conn:
-        assert stops.reopen(conn, tried)
+        assert stops.reopen(conn, tried, now=NOON)
         assert error_groups.trim(conn, NOON + 100 * 24 * HOUR, 90 * 24 * HOUR) == 1
         assert conn.execute(select(error_hours)).first() is None
     assert [group.last_job for group in groups(failing)] == [kept]

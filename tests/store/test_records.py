@@ -70,7 +70,7 @@ def test_attempts_are_told_in_order(store: Store, job: int) -> None:
     end(store, run(store, START + 10), START + 20, Code.PENDING, reason="worker_lost", lost=True)
     end(store, run(store, START + 30), START + 40, Code.FAILED, reason="error", error=ERROR_TEXT)
     with store.write() as conn:
-        assert stops.reopen(conn, job)
+        assert stops.reopen(conn, job, now=START + 50)
         shown = jobs.get(conn, job)
         assert (shown.status, shown.attempt, shown.error) == (Status.PENDING, 2, None)
         told = attempts.of_job(conn, shown)

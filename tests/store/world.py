@@ -201,7 +201,7 @@ class _Builder:
             job.status, job.finished_at, job.error = Status.STOPPED, self.now, "beta"
 
     def _retry(self, conn: Connection, job_id: int) -> None:
-        assert stops.reopen(conn, job_id)
+        assert stops.reopen(conn, job_id, now=self.now)
         job = self.world.known[job_id]
         job.status, job.started_at, job.finished_at, job.error = Status.PENDING, None, None, ""
 

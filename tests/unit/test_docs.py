@@ -199,8 +199,7 @@ def test_everything_for_authors_is_documented() -> None:
     names = [f"ctx.{name}" for name in vars(Context) if not name.startswith("_")]
     names = [name for name in names if name not in {"ctx.step_run", "ctx.books"}]
     names += [*StepSettings.__annotations__, *PipelineSettings.__annotations__]
-    # A unique key is refused for now.
-    names += sorted(EnqueueOptions.__annotations__.keys() - {"unique_key"})
+    names += EnqueueOptions.__annotations__
     names += jobdeck.__all__
     assert [name for name in names if not re.search(rf"\b{re.escape(name)}\b", text)] == []
 

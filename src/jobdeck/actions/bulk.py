@@ -225,13 +225,14 @@ def _end(tx: Tx, order: Order, found: Mapping[int, Status]) -> list[Item]:
 def _retry(tx: Tx, order: Order, found: Mapping[int, Status]) -> list[Item]:
     wanted = [each for each, s in found.items() if s in (Status.FAILED, Status.STOPPED)]
     position = 0 if order.from_ == "start" else None
-    opened = set(stops.reopen_many(tx.conn, wanted, from_position=position))
+    ids, refused = stops.reopen_many(tx.conn, wanted, now=tx.now, from_position=position)
+    opened = set(ids)
     events.add_all(tx.conn, sorted(opened), tx.now, "retried", tx.reason, tx.actor.name)
     _tell(tx, opened, "retried")
     return [
         _done(each)
         if each in opened
-        else _skip(each, f"it {'has' if status.final else 'is'} {status}")
+        else _skip(each, str(refused.get(each, f"it {'has' if status.final else 'is'} {status}")))
         for each, status in found.items()
     ]
 

@@ -8,12 +8,13 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from jobdeck.actions.manifests import check_manifest, check_priority
-from jobdeck.domain import clock
+from jobdeck.domain import clock, uniqueness
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue, NotFound
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Pipeline
 from jobdeck.domain.schema import ParamsCheck
+from jobdeck.domain.uniqueness import NO_WISH, Unique
 from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import changes, flows, jobs, pipelines, schedules
 from jobdeck.store.database import Store
@@ -86,6 +87,7 @@ def prepare(
     origin: Origin,
     recipes: Recipes,
     *,
+    now: Micros,
     checked_by: str = "",
 ) -> list[NewJob]:
     """The rows of these jobs, if all of them can be created; nothing is written.
@@ -107,7 +109,7 @@ def prepare(
         if recipe is None:
             recipe = found[item.flow] = recipes.get(conn, item.flow)
         try:
-            new.append(_row(item, recipe, origin, checked_by == recipe.fingerprint))
+            new.append(_row(item, recipe, origin, now, checked_by == recipe.fingerprint))
         except InvalidValue as error:
             if len(items) == 1:
                 raise
@@ -123,15 +125,15 @@ def _check_parents(conn: Connection, items: Sequence[EnqueueItem]) -> None:
             raise NotFound("job", parent)
 
 
-def _row(item: EnqueueItem, recipe: Recipe, origin: Origin, is_checked: bool) -> NewJob:
+def _row(
+    item: EnqueueItem, recipe: Recipe, origin: Origin, now: Micros, is_checked: bool
+) -> NewJob:
     flow = recipe.target.flow
     params = {**flow.params, **item.params} if flow.params else item.params
     if flow.params or not is_checked:
         recipe.check.check(params)
     priority = flow.priority if item.priority is None else item.priority
     check_priority(priority)
-    if item.unique_key is not None:
-        raise InvalidValue("unique_key", "is not supported yet; leave it out")
     context = flow.context if item.context is None else item.context
     if "\0" in context:
         raise InvalidValue("context", "holds a NUL character; remove it")
@@ -147,6 +149,30 @@ def _row(item: EnqueueItem, recipe: Recipe, origin: Origin, is_checked: bool) ->
         schedule_id=origin.schedule_id,
         source=origin.source,
         created_by=origin.created_by,
+        unique=unique_of(item, recipe.target, params, context, now),
+    )
+
+
+def unique_of(
+    item: EnqueueItem, target: Target, params: dict[str, Any], context: str, now: Micros
+) -> Unique | None:
+    """The unique key that the job gets, as it is asked for or as its pipeline has it.
+
+    Raises:
+        InvalidValue: what is asked for does not fit together; names the field.
+    """
+    rule = target.manifest.unique
+    if item.unique == NO_WISH and not rule:
+        return None
+    uniqueness.check(item.unique)
+    return uniqueness.resolve(
+        item.unique,
+        rule,
+        flow_id=target.flow_id,
+        queue_id=target.queue_id,
+        params=params,
+        context=context,
+        now=now,
     )
 
 
@@ -180,9 +206,10 @@ def create_many(
 
     Raises:
         NotFound, WrongState, InvalidValue: as `prepare`; no job was created then.
+        Duplicate: another job has the unique key of one; nor then.
     """
     checked_by = recipes.fingerprint(manifest) if manifest else ""
-    if len(items) <= CHUNK:
+    if len(items) <= CHUNK or any(item.unique.key for item in items):
         with store.write(wake=True) as conn:
             now = clock.now()
             new = prepare_known(
@@ -194,10 +221,17 @@ def create_many(
             conn, items, origin, recipes, manifest=manifest, now=clock.now(), checked_by=checked_by
         )
     ids = []
-    for start in range(0, len(new), CHUNK):
+    size = chunk_of(new)
+    for start in range(0, len(new), size):
         with store.write(wake=True) as conn:
-            ids += enqueue(conn, new[start : start + CHUNK], clock.now())
+            ids += enqueue(conn, new[start : start + size], clock.now())
     return ids
+
+
+def chunk_of(new: Sequence[NewJob]) -> int:
+    """How many of the jobs to create in one transaction: all, if any has a unique key, since a
+    duplicate among the last would be found when the first are created already."""
+    return len(new) if any(job.unique for job in new) else CHUNK
 
 
 def prepare_known(
@@ -213,12 +247,12 @@ def prepare_known(
     """As `prepare`, but a pipeline that is not known is registered and published if its
     manifest is at hand."""
     try:
-        return prepare(conn, items, origin, recipes, checked_by=checked_by)
+        return prepare(conn, items, origin, recipes, now=now, checked_by=checked_by)
     except NotFound as error:
         if manifest is None or (error.kind, error.name) != ("flow", manifest.name):
             raise
     register(conn, manifest, now, publish=True)
-    return prepare(conn, items, origin, recipes, checked_by=checked_by)
+    return prepare(conn, items, origin, recipes, now=now, checked_by=checked_by)
 
 
 def register(

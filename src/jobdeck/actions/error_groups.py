@@ -1,7 +1,9 @@
 """What may be asked for of error groups: resolving, opening again, retrying their jobs."""
 
+from contextlib import suppress
+
 from jobdeck.actions.perform import Tx, action, bulk_action
-from jobdeck.domain.errors import WrongState
+from jobdeck.domain.errors import Duplicate, WrongState
 from jobdeck.domain.records import ErrorGroup
 from jobdeck.domain.roles import Role
 from jobdeck.store import error_groups, events, stops
@@ -47,7 +49,8 @@ def reopen(tx: Tx, group_id: int) -> ErrorGroup:
 @bulk_action("error.retry", Role.OPERATOR, "retry jobs", wakes=True)
 def retry(tx: Tx, group_id: int) -> int | None:
     """Try every job that stands failed by this error once more, from the step that failed;
-    gives how many. Jobs that fail meanwhile are left out.
+    gives how many. Jobs that fail meanwhile are left out, and so are those whose unique key
+    another one has.
 
     Raises:
         NotFound: no such error.
@@ -67,9 +70,11 @@ def retry(tx: Tx, group_id: int) -> int | None:
     ids = error_groups.standing(tx.conn, group_id, after=memory["after"], limit=CHUNK)
     ids = [job_id for job_id in ids if job_id <= memory["end"]]
     for job_id in ids:
-        if stops.reopen(tx.conn, job_id):
-            events.add(tx.conn, job_id, tx.now, "retried", tx.reason, tx.actor.name)
-            memory["done"] += 1
+        # Another job has its unique key meanwhile: it stays as it is.
+        with suppress(Duplicate):
+            if stops.reopen(tx.conn, job_id, now=tx.now):
+                events.add(tx.conn, job_id, tx.now, "retried", tx.reason, tx.actor.name)
+                memory["done"] += 1
     for job_id in ids[:20]:
         tx.changed("job", job_id, "retried")
     tx.changed("jobs", "", "retried")

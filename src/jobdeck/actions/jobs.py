@@ -16,17 +16,18 @@ keeps that status until it has ended, and shows that it is stopping.
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import msgspec
 from sqlalchemy import Connection
 
 from jobdeck.actions import files
-from jobdeck.actions.creation import CHUNK as CREATE_CHUNK
-from jobdeck.actions.creation import Origin, Recipes, prepare, prepare_known
+from jobdeck.actions.creation import Origin, Recipes, chunk_of, prepare, prepare_known
 from jobdeck.actions.perform import Tx, action, bulk_action
 from jobdeck.domain.errors import InvalidValue, WrongState
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Job
 from jobdeck.domain.roles import Role
 from jobdeck.domain.states import Code, Reason
+from jobdeck.domain.uniqueness import Kept
 from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import cleanup, events, jobs, selections, stops
 from jobdeck.store.enqueue import NewJob, enqueue
@@ -40,12 +41,14 @@ FROM = ("failed_step", "start")
 @action("job.create", Role.OPERATOR, "create jobs", wakes=True)
 def create(tx: Tx, item: EnqueueItem, *, source: str = "manual") -> Job:
     """Create a job of a flow. Its parameters are the flow's with those given laid over them,
-    checked against the schema of the pipeline's published version.
+    checked against the schema of the pipeline's published version. Where a job with the same
+    unique key is to be kept, it is that one, with `kept`.
 
     Raises:
         NotFound: no such flow, or no such parent.
         WrongState: its pipeline is not published.
         InvalidValue: names the parameter, priority or time that does not fit.
+        Duplicate: another job has the unique key; names it.
     """
     return _create(tx, item, Origin(source=source, created_by=tx.actor.name))
 
@@ -57,6 +60,7 @@ def run_again(tx: Tx, job_id: int, params: dict[str, Any]) -> Job:
     Raises:
         NotFound: no such job, or its flow is gone.
         InvalidValue: names the parameter that does not fit.
+        Duplicate: its pipeline allows no other job with the same parameters now.
     """
     old = jobs.get(tx.conn, job_id)
     given = old.params if isinstance(old.params, dict) else {}
@@ -71,13 +75,17 @@ def run_again(tx: Tx, job_id: int, params: dict[str, Any]) -> Job:
 
 
 def _create(tx: Tx, item: EnqueueItem, origin: Origin) -> Job:
-    (new,) = prepare(tx.conn, [item], origin, Recipes())
+    (new,) = prepare(tx.conn, [item], origin, Recipes(), now=tx.now)
     (job_id,) = enqueue(tx.conn, [new], tx.now)
+    kept = isinstance(job_id, Kept)
     tx.target = f"job {job_id}"
     tx.detail = {"flow": item.flow, "params": item.params, "retry_of": origin.retry_of}
-    tx.changed("job", job_id, "created")
-    tx.changed("jobs", "", "created")
-    return jobs.get(tx.conn, job_id)
+    if kept:
+        tx.detail["kept"] = True
+    else:
+        tx.changed("job", job_id, "created")
+        tx.changed("jobs", "", "created")
+    return msgspec.structs.replace(jobs.get(tx.conn, int(job_id)), kept=kept)
 
 
 @bulk_action("job.create_many", Role.OPERATOR, "create jobs", wakes=True)
@@ -90,11 +98,14 @@ def create_many(
 ) -> list[int] | None:
     """Create many jobs and give their numbers, in order; all are checked before the first. A
     pipeline that is not known yet is registered and published if its manifest comes along.
+    Jobs with unique keys are created in one transaction, all or none; the number of one that
+    was there already is a `Kept` one.
 
     Raises:
         NotFound: no such flow, and no manifest to make it from; or no such parent.
         WrongState: a pipeline is not published.
         InvalidValue: names the value that does not fit, such as `items[2].params.city`.
+        Duplicate: another job has the unique key of one; names both.
     """
     new: list[NewJob] | None = tx.memory.get("new")
     if new is None:
@@ -103,10 +114,10 @@ def create_many(
             tx.conn, items, origin, recipes, manifest=manifest, now=tx.now
         )
     ids: list[int] = tx.memory.setdefault("ids", [])
-    ids += enqueue(tx.conn, new[len(ids) : len(ids) + CREATE_CHUNK], tx.now)
+    ids += enqueue(tx.conn, new[len(ids) : len(ids) + chunk_of(new)], tx.now)
     flows = sorted({item.flow for item in items})
     tx.target = f"flow {flows[0]}" if len(flows) == 1 else f"{len(flows)} flows"
-    tx.detail = {"jobs": len(ids), "first": ids[0] if ids else None, "flows": flows[:20]}
+    tx.detail = {"jobs": len(ids), "first": int(ids[0]) if ids else None, "flows": flows[:20]}
     return ids if len(ids) == len(new) else None
 
 
@@ -258,6 +269,7 @@ def retry(tx: Tx, job_id: int, *, from_: str = "failed_step") -> Job:
     Raises:
         NotFound: no such job.
         WrongState: it is neither failed nor stopped.
+        Duplicate: another job has its unique key meanwhile.
         InvalidValue: `from_` is neither failed_step nor start.
     """
     if from_ not in FROM:
@@ -266,7 +278,7 @@ def retry(tx: Tx, job_id: int, *, from_: str = "failed_step") -> Job:
     tx.detail = {"from": from_}
     job = jobs.get(tx.conn, job_id)
     position = 0 if from_ == "start" else None
-    if not stops.reopen(tx.conn, job_id, from_position=position):
+    if not stops.reopen(tx.conn, job_id, now=tx.now, from_position=position):
         hint = (
             "Run it again as a new job instead." if job.status.final else "Wait until it has ended."
         )

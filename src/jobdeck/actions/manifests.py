@@ -8,6 +8,7 @@ from jobdeck.domain.manifest import PipelineManifest, StepManifest
 from jobdeck.domain.names import check_name
 from jobdeck.domain.retry import RetryPolicy
 from jobdeck.domain.schema import ParamsCheck
+from jobdeck.domain.uniqueness import check_rule
 
 PRIORITY_MAX = 1_000_000
 RETRIES_MAX = 1000
@@ -33,6 +34,8 @@ def check_manifest(manifest: PipelineManifest) -> None:
     check_retry(manifest.retry, "retry")
     check_seconds(manifest.timeout_s, "timeout_s")
     ParamsCheck(manifest.params_schema)
+    if manifest.unique:
+        check_rule(manifest.unique, "unique")
     for index, rule in enumerate(manifest.schedules):
         _check_rule(rule, f"schedules[{index}]")
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from jobdeck.actions.creation import Origin, Recipes, prepare
 from jobdeck.actions.flows import check_some
 from jobdeck.actions.perform import Tx, action, check_text
@@ -9,6 +11,7 @@ from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.records import Job, Schedule
 from jobdeck.domain.roles import Role
+from jobdeck.domain.uniqueness import Kept
 from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import flows, jobs, pipelines, queues, schedules
 from jobdeck.store.enqueue import enqueue
@@ -136,18 +139,21 @@ def run(tx: Tx, schedule_id: int) -> Job:
     Raises:
         NotFound: no such schedule.
         WrongState: the pipeline is not published.
+        Duplicate: the pipeline allows no other job with the same parameters now.
         InvalidValue: its parameters no longer fit.
     """
     tx.target = f"schedule {schedule_id}"
     schedule = schedules.get(tx.conn, schedule_id)
     item = EnqueueItem(flow=schedule.flow, params=schedule.params)
     origin = Origin(source="schedule", created_by=tx.actor.name, schedule_id=schedule.id)
-    new = prepare(tx.conn, [item], origin, Recipes())
+    new = prepare(tx.conn, [item], origin, Recipes(), now=tx.now)
     (job_id,) = enqueue(tx.conn, new, tx.now)
-    tx.detail = {"job": job_id}
-    tx.changed("job", job_id, "created")
+    kept = isinstance(job_id, Kept)
+    tx.detail = {"job": int(job_id), "kept": kept}
+    if not kept:
+        tx.changed("job", job_id, "created")
     tx.changed("schedule", schedule_id, "run")
-    return jobs.get(tx.conn, job_id)
+    return msgspec.structs.replace(jobs.get(tx.conn, int(job_id)), kept=kept)
 
 
 def _check(tx: Tx, flow: str, params: dict[str, Any], settings: dict[str, Any]) -> None:

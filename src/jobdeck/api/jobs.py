@@ -1,5 +1,6 @@
 """Calls about jobs: listing, counting, creating, stopping, retrying, deleting them."""
 
+import msgspec
 from litestar import Controller, Response, delete, get, post
 from litestar.di import Provide
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -24,6 +25,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.filters import PAGE
 from jobdeck.domain.liveness import STALE_S
 from jobdeck.domain.records import Job
+from jobdeck.domain.uniqueness import Kept
 from jobdeck.http.auth import OPERATOR, VIEWER
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.sdk.transport import EnqueueItem
@@ -36,9 +38,16 @@ def shape(job: Job) -> shapes.Job:
 
 
 class CreatedJobs(Struct, frozen=True):
-    """The ids of new jobs, in the order in which they were given."""
+    """The ids of the jobs, in the order in which they were given; `kept` are the places in that
+    list, from 0, of those that were there already."""
 
     ids: list[int]
+    kept: list[int]
+
+    @classmethod
+    def of(cls, ids: list[int]) -> "CreatedJobs":
+        """The answer that tells of these numbers."""
+        return cls(list(map(int, ids)), [n for n, each in enumerate(ids) if isinstance(each, Kept)])
 
 
 class JobsApi(Controller):
@@ -182,7 +191,8 @@ class JobsApi(Controller):
     def create_many(
         self, deck: AtDeck, actor: By, data: JSONBody[requests.NewItems]
     ) -> CreatedJobs:
-        """Create many jobs, all or none of those that do not fit; gives their ids in order."""
+        """Create many jobs, all or none of those that do not fit; gives their ids in order. With
+        unique keys all of them are created at once, or none."""
         items = [
             EnqueueItem(
                 flow=item.flow,
@@ -190,7 +200,7 @@ class JobsApi(Controller):
                 context=item.context,
                 priority=item.priority,
                 run_at=_time(item.run_at, f"items[{index}].run_at"),
-                unique_key=item.unique_key,
+                unique=item.wish(),
                 parent=item.parent,
             )
             for index, item in enumerate(data.items)
@@ -198,7 +208,7 @@ class JobsApi(Controller):
         ids = actions.create_many(
             deck.store, actor, data.reason, items, recipes=deck.recipes, manifest=data.manifest
         )
-        return CreatedJobs(ids)
+        return CreatedJobs.of(ids)
 
     @delete("/{job_id:int}", opt=OPERATOR, sync_to_thread=True)
     def delete(self, deck: AtDeck, actor: By, job_id: FromPath[int], reason: Reason = "") -> None:
@@ -222,23 +232,24 @@ class FlowJobsApi(Controller):
         wait: Wait = 0,
     ) -> Response[shapes.Job]:
         """Create a job of a flow: 202 with the job. With `wait`: 200 with the ended job, or 202
-        when the time is up."""
+        when the time is up. 409 if another one has the `unique_key`, or 202 with that one and
+        `kept` if it is to be kept."""
         item = EnqueueItem(
             flow=flow,
             params=data.params,
             context=data.context,
             priority=data.priority,
             run_at=_time(data.run_at, "run_at"),
-            unique_key=data.unique_key,
+            unique=data.wish(),
         )
         job = await deck.run(
             lambda: actions.create(deck.store, actor, data.reason, item, source="api")
         )
         if await deck.waiting.ended(job.id, wait):
-            job = await deck.run(lambda: _get(deck, job.id))
+            job = await deck.run(lambda: _again(deck, job))
             return Response(shape(job), status_code=200)
         if wait:
-            job = await deck.run(lambda: _get(deck, job.id))
+            job = await deck.run(lambda: _again(deck, job))
         return created(deck, job)
 
 
@@ -250,6 +261,11 @@ def created(deck: Deck, job: Job) -> Response[shapes.Job]:
 
 def _time(text: str | None, field: str) -> Micros | None:
     return None if text is None else clock.from_iso(text, field)
+
+
+def _again(deck: Deck, job: Job) -> Job:
+    """The job as it is by now."""
+    return msgspec.structs.replace(_get(deck, job.id), kept=job.kept)
 
 
 def _get(deck: Deck, job_id: int) -> Job:

@@ -31,6 +31,15 @@ LOOK_S = 0.3
 @click.option("--context", metavar="NAME", help="The named set of parameters to use.")
 @click.option("--priority", type=int, help="Larger goes first; by default the flow's.")
 @click.option("--at", metavar="TIME", help="When to run it, such as 2026-11-20T13:30:00Z.")
+@click.option("--unique-key", metavar="KEY", help="Not beside an open job with the same key.")
+@click.option("--unique-in", default="flow", metavar="flow|queue|all", help="Among which jobs.")
+@click.option("--unique-for", metavar="TIME", help="Nor within that time after it was created.")
+@click.option(
+    "--on-duplicate",
+    default="reject",
+    metavar="reject|keep",
+    help="Refuse it, or answer with the job that is there.",
+)
 @click.option("--wait", is_flag=True, help="Wait for its end; exit 0 only if it completed.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Wait no longer than that.")
 @click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
@@ -44,6 +53,10 @@ def run(
     context: str | None,
     priority: int | None,
     at: str | None,
+    unique_key: str | None,
+    unique_in: str,
+    unique_for: str | None,
+    on_duplicate: str,
     wait: bool,
     timeout: float | None,
     reason: str,
@@ -58,8 +71,14 @@ def run(
         context=context,
         priority=priority,
         run_at=at,
+        unique_key=unique_key,
+        unique_in=unique_in,
+        unique_for=unique_for,
+        on_duplicate=on_duplicate,
         reason=reason,
     )
+    if job.kept:
+        complain(f"Job {job.id} was there already; no other one was created.")
     if not wait:
         _show(out, job)
         return 0

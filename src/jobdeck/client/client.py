@@ -16,6 +16,7 @@ from jobdeck.client.conditions import filter_of, moment, schedule_times
 from jobdeck.client.in_store import InStore
 from jobdeck.client.many import Many
 from jobdeck.client.over_http import OverHttp
+from jobdeck.domain import clock, uniqueness
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import PAGE, JobFilter, Page
@@ -40,6 +41,7 @@ from jobdeck.domain.records import (
 )
 from jobdeck.domain.roles import Actor
 from jobdeck.domain.states import Status
+from jobdeck.domain.uniqueness import OnDuplicate, Wish, Within
 from jobdeck.domain.why import Why
 from jobdeck.sdk.transport import EnqueueItem
 
@@ -119,15 +121,32 @@ class Client(Many, AbstractContextManager["Client"]):
         context: str | None = None,
         priority: int | None = None,
         run_at: datetime | Micros | str | None = None,
+        unique_key: str | None = None,
+        unique_in: str = Within.FLOW,
+        unique_for: float | str | None = None,
+        on_duplicate: str = OnDuplicate.REJECT,
         reason: str = "",
     ) -> Job:
-        """Create a job of a flow; `params` are laid over the flow's."""
+        """Create a job of a flow; `params` are laid over the flow's.
+
+        While a job with the same `unique_key` is open, and for `unique_for` after its creation,
+        there is none beside it in the flow (or in its `queue`, or in `all`): it raises
+        `Duplicate`, or gives that job with `kept` if `on_duplicate` is keep.
+        """
+        wish = Wish(
+            key=unique_key,
+            within=unique_in,
+            for_s=clock.parse_duration(unique_for, "unique_for"),
+            on_duplicate=on_duplicate,
+        )
+        uniqueness.check(wish)
         item = EnqueueItem(
             flow=flow,
             params=dict(params or {}),
             context=context,
             priority=priority,
             run_at=moment(run_at, "run_at"),
+            unique=wish,
         )
         return self._backend.create(item, reason)
 

@@ -13,6 +13,7 @@ from jobdeck.client.problems import to_error
 from jobdeck.domain import clock
 from jobdeck.domain.errors import InvalidValue, ServerRefused, StoreUnreachable
 from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.uniqueness import Kept
 from jobdeck.sdk.transport import EnqueueItem
 
 T = TypeVar("T")
@@ -132,9 +133,9 @@ class HttpTransport:
         for start in range(0, len(items), requests.BATCH):
             batch = [_body(item) for item in items[start : start + requests.BATCH]]
             body = requests.NewItems(items=batch, manifest=manifest, reason=reason)
-            ids += self._connection.call(
-                "POST", "/jobs/batch", _Created, body=body, timeout_s=120
-            ).ids
+            made = self._connection.call("POST", "/jobs/batch", _Created, body=body, timeout_s=120)
+            kept = set(made.kept)
+            ids += [Kept(each) if at in kept else each for at, each in enumerate(made.ids)]
         return ids
 
     def close(self) -> None:
@@ -144,6 +145,7 @@ class HttpTransport:
 
 class _Created(msgspec.Struct):
     ids: list[int]
+    kept: list[int] = []
 
 
 def _body(item: EnqueueItem) -> requests.NewItem:
@@ -153,6 +155,17 @@ def _body(item: EnqueueItem) -> requests.NewItem:
         context=item.context,
         priority=item.priority,
         run_at=None if item.run_at is None else clock.to_datetime(item.run_at).isoformat(),
-        unique_key=item.unique_key,
         parent=item.parent,
+        **wished(item),
     )
+
+
+def wished(item: EnqueueItem) -> dict[str, Any]:
+    """The fields of a body that say what the job is not to be created beside."""
+    wish = item.unique
+    return {
+        "unique_key": wish.key,
+        "unique_in": wish.within,
+        "unique_for_s": wish.for_s,
+        "on_duplicate": wish.on_duplicate,
+    }

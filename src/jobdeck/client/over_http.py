@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from jobdeck.actions.pools import Freed
 from jobdeck.client import answers, requests, shapes
-from jobdeck.client.http_transport import TIMEOUT_S, Connection, HttpTransport
+from jobdeck.client.http_transport import TIMEOUT_S, Connection, HttpTransport, wished
 from jobdeck.domain import clock
 from jobdeck.domain.bulk import Bulk, Item, Order
 from jobdeck.domain.clock import Micros
@@ -88,8 +88,8 @@ class OverHttp:
             context=item.context,
             priority=item.priority,
             run_at=None if item.run_at is None else clock.to_datetime(item.run_at).isoformat(),
-            unique_key=item.unique_key,
             reason=reason,
+            **wished(item),
         )
         job: Job = self._one("POST", f"/flows/{_part(item.flow)}/jobs", shapes.Job, body=body)
         return job

@@ -42,7 +42,8 @@ _CODES = {code: kind for kind, (_, code) in KINDS.items()}
 
 class Problem(Struct, frozen=True, kw_only=True):
     """What a failed call answers. `code` is a closed word for programs, `detail` a sentence for
-    people, `field` the name of the value that was refused."""
+    people, `field` the name of the value that was refused, `job` the number of the job that has
+    the same unique key."""
 
     type: str = "about:blank"
     title: str
@@ -50,6 +51,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     code: str
     detail: str
     field: str | UnsetType = UNSET
+    job: int | UnsetType = UNSET
 
 
 def to_error(status: int, body: bytes, retry_after_s: int = 1) -> JobdeckError:
@@ -67,6 +69,8 @@ def to_error(status: int, body: bytes, retry_after_s: int = 1) -> JobdeckError:
         missing = NotFound("", "")
         missing.args = (problem.detail,)
         return missing
+    if issubclass(kind, Duplicate):
+        return Duplicate(problem.detail, None if problem.job is UNSET else problem.job)
     if issubclass(kind, TooMany):
         return TooMany(problem.detail, retry_after_s)
     if issubclass(kind, ServerRefused):

@@ -9,6 +9,7 @@ from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.rates import RUNNING_MAX
 from jobdeck.domain.retry import RetryPolicy
 from jobdeck.domain.ticks import JITTER_MAX_S, Misfire, Overlap
+from jobdeck.domain.uniqueness import FOR_MAX_S, KEY_CHARS, OnDuplicate, Wish, Within
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\w[\w.-]*$")]
 Text = Annotated[str, Meta(max_length=2000)]
@@ -41,6 +42,10 @@ Seconds = Annotated[float, Meta(gt=0, le=10 * 365 * 86400)]
 Jitter = Annotated[float, Meta(ge=0, le=JITTER_MAX_S)]
 MisfireRule = Annotated[str, Meta(extra_json_schema={"enum": list(Misfire)})]
 OverlapRule = Annotated[str, Meta(extra_json_schema={"enum": list(Overlap)})]
+UniqueKey = Annotated[str, Meta(min_length=1, max_length=KEY_CHARS)]
+UniqueIn = Annotated[str, Meta(extra_json_schema={"enum": list(Within)})]
+UniqueFor = Annotated[float, Meta(gt=0, le=FOR_MAX_S)]
+DuplicateRule = Annotated[str, Meta(extra_json_schema={"enum": list(OnDuplicate)})]
 
 BATCH = 20_000
 """Jobs that one call creates at the most."""
@@ -50,14 +55,33 @@ class Body(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Base of all of them."""
 
 
-class NewJob(Body, frozen=True):
+class Wished(Body, frozen=True):
+    """What a job is not to be created beside: another one with the same `unique_key` in the flow,
+    in its queue or at all (`unique_in`), while that is open and for `unique_for_s` seconds after
+    its creation. Then it is rejected, or that one is kept and answered (`on_duplicate`)."""
+
+    unique_key: UniqueKey | None = None
+    unique_in: UniqueIn = "flow"
+    unique_for_s: UniqueFor | None = None
+    on_duplicate: DuplicateRule = "reject"
+
+    def wish(self) -> Wish:
+        """As the domain has it."""
+        return Wish(
+            key=self.unique_key,
+            within=self.unique_in,
+            for_s=self.unique_for_s,
+            on_duplicate=self.on_duplicate,
+        )
+
+
+class NewJob(Wished, frozen=True):
     """A job to create; null: as the flow says. `run_at` in the future makes it scheduled."""
 
     params: dict[str, Any] = {}
     context: Text | None = None
     priority: Priority | None = None
     run_at: Time | None = None
-    unique_key: Text | None = None
     reason: Text = ""
 
 
@@ -254,7 +278,7 @@ class Publish(Body, frozen=True):
     reason: Text = ""
 
 
-class NewItem(Body, frozen=True):
+class NewItem(Wished, frozen=True, kw_only=True):
     """One of many jobs to create; see `NewJob`."""
 
     flow: Name
@@ -262,7 +286,6 @@ class NewItem(Body, frozen=True):
     context: Text | None = None
     priority: Priority | None = None
     run_at: Time | None = None
-    unique_key: Text | None = None
     parent: Number | None = None
 
 

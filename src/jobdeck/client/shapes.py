@@ -135,6 +135,8 @@ class Job(Shape):
     schedule: int | None
     source: str
     created_by: str
+    unique_key: str
+    kept: bool
     version: int | None
     pool: int | None
     worker: int | None

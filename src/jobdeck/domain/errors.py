@@ -37,7 +37,11 @@ class WrongState(JobdeckError):
 
 
 class Duplicate(WrongState):
-    """Another one with the same key exists."""
+    """Another one with the same key or name exists; `job` is its number if it is a job."""
+
+    def __init__(self, message: str, job: int | None = None) -> None:
+        super().__init__(message)
+        self.job = job
 
 
 class Unauthenticated(JobdeckError):

@@ -40,7 +40,8 @@ class Job(Struct, frozen=True, kw_only=True):
     """One execution of a flow, with its latest attempt.
 
     `params` and `result` are what the JSON in the store says; `stopping` is set while a stop or
-    kill was asked for and the job still runs; `waits_for` counts children not yet ended.
+    kill was asked for and the job still runs; `waits_for` counts children not yet ended. `kept`
+    answers whoever wanted to create one: this one with the same unique key was there already.
     """
 
     id: int
@@ -70,6 +71,8 @@ class Job(Struct, frozen=True, kw_only=True):
     schedule: int | None = None
     source: str = ""
     created_by: str = ""
+    unique_key: str = ""
+    kept: bool = False
     version: int | None = None
     pool: int | None = None
     worker: int | None = None

@@ -1,16 +1,27 @@
 """What a running job may ask its pool: children, their results, new jobs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import OperationalError
 
+from jobdeck.domain import uniqueness
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.errors import InvalidValue, JobdeckError, Malformed, NotFound, WrongState
+from jobdeck.domain.errors import (
+    Duplicate,
+    InvalidValue,
+    JobdeckError,
+    Malformed,
+    NotFound,
+    WrongState,
+)
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.schema import ParamsCheck
 from jobdeck.domain.states import Code
+from jobdeck.domain.uniqueness import Kept, Unique, Wish
 from jobdeck.engine.handed import Handed
 from jobdeck.store import changes, flows, parents, pipelines
 from jobdeck.store.enqueue import NewJob, enqueue
@@ -18,6 +29,8 @@ from jobdeck.store.tables import children, jobs, running
 from jobdeck.worker.protocol import Call, Reply
 
 CHILDREN_PAGE = 1000
+_LOCK_WAIT_MS = 100
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def answer(conn: Connection, job: Handed, call: Call, now: Micros) -> Reply:
@@ -28,6 +41,8 @@ def answer(conn: Connection, job: Handed, call: Call, now: Micros) -> Reply:
         if call.kind not in kinds or not isinstance(call.body, dict):
             raise Malformed(f"a job cannot ask for {call.kind!r}")
         return Reply(call.seq, kinds[call.kind](conn, job, call.body, now))
+    except Duplicate as error:
+        return Reply(call.seq, error=str(error), duplicate=error.job or 0)
     except JobdeckError as error:
         return Reply(call.seq, error=str(error))
     except (KeyError, TypeError, ValueError) as error:
@@ -102,13 +117,58 @@ def _map(conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros) ->
     return len(new)
 
 
-def _enqueue(conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros) -> list[int]:
+def _enqueue(
+    conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros
+) -> dict[str, list[int]]:
     targets = _Targets(conn, now)
-    new = [
-        _new_job(targets.get(item["flow"], body.get("manifest")), job, item, "job")
-        for item in body["items"]
-    ]
-    return enqueue(conn, new, now)
+    new = []
+    for item in body["items"]:
+        known = targets.get(item["flow"], body.get("manifest"))
+        made = _new_job(known, job, item, "job")
+        new.append(msgspec.structs.replace(made, unique=_unique(known[0], item, made, now)))
+    with _without_waiting(conn) if any(made.unique for made in new) else nullcontext():
+        ids = enqueue(conn, new, now)
+    return {
+        "ids": list(map(int, ids)),
+        "kept": [at for at, each in enumerate(ids) if isinstance(each, Kept)],
+    }
+
+
+def _unique(
+    target: flows.Target, item: Mapping[str, Any], made: NewJob, now: Micros
+) -> Unique | None:
+    wish = msgspec.convert(item.get("unique", {}), Wish)
+    uniqueness.check(wish)
+    return uniqueness.resolve(
+        wish,
+        target.manifest.unique,
+        flow_id=target.flow_id,
+        queue_id=target.queue_id,
+        params=msgspec.json.decode(made.params),
+        context=made.context,
+        now=now,
+    )
+
+
+@contextmanager
+def _without_waiting(conn: Connection) -> Iterator[None]:
+    """Somebody's transaction that has just taken the same key may last: the pool must not wait
+    for it, nor hold the locks meanwhile that it may need."""
+    if conn.dialect.name == "sqlite":
+        yield
+        return
+    try:
+        with conn.begin_nested():
+            conn.exec_driver_sql(f"SET LOCAL lock_timeout = {_LOCK_WAIT_MS}")
+            yield
+            conn.exec_driver_sql("SET LOCAL lock_timeout = DEFAULT")
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", "") != _LOCK_NOT_AVAILABLE:
+            raise
+        raise WrongState(
+            "Another transaction that has not ended creates a job with the same unique key; try "
+            "again."
+        ) from None
 
 
 def _children(

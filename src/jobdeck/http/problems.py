@@ -4,6 +4,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -11,7 +12,7 @@ from litestar.types import ExceptionHandlersMap
 from msgspec import UNSET
 
 from jobdeck.client.problems import KINDS, MEDIA_TYPE, Problem
-from jobdeck.domain.errors import InvalidValue, JobdeckError, TooMany
+from jobdeck.domain.errors import Duplicate, InvalidValue, JobdeckError, TooMany
 
 _log = structlog.get_logger("jobdeck.http")
 _NAMED = re.compile(r"field `([^`]+)`")
@@ -36,7 +37,10 @@ def describe(error: Exception) -> Problem:
             if kind in KINDS:
                 status, code = KINDS[kind]
                 field = error.field if isinstance(error, InvalidValue) else None
-                return _problem(status, code, str(error), field)
+                problem = _problem(status, code, str(error), field)
+                if isinstance(error, Duplicate) and error.job is not None:
+                    problem = msgspec.structs.replace(problem, job=error.job)
+                return problem
     if isinstance(error, ValidationException):
         return _invalid(error)
     if isinstance(error, HTTPException) and error.status_code < 500:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from jobdeck.domain import clock
+import msgspec
+
+from jobdeck.domain import clock, uniqueness
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.uniqueness import OnDuplicate, Wish, Within
 from jobdeck.sdk import jsonable, settings, transport
 from jobdeck.sdk.transport import EnqueueItem
 
@@ -18,15 +21,22 @@ if TYPE_CHECKING:
 
 class EnqueueOptions(TypedDict, total=False):
     """`flow` is another flow of the pipeline than its default one. `run_at` is a datetime or
-    ISO text, `delay` a duration from now. A second job of the same `unique_key` is not created
-    while the first has not ended."""
+    ISO text, `delay` a duration from now.
+
+    A second job of the same `unique_key` (a text, or a function that makes it of the parameters)
+    is not created while the first is open, nor within `unique_for` after its creation if that is
+    given; `unique_in` says among which jobs: those of the "flow", of its "queue", or "all". It is
+    refused, or with `on_duplicate="keep"` the first one stands for it."""
 
     flow: str
     priority: int
     context: str
     run_at: datetime | str
     delay: float | str | timedelta
-    unique_key: str
+    unique_key: str | Callable[[dict[str, Any]], str]
+    unique_in: str
+    unique_for: float | str | timedelta
+    on_duplicate: str
 
 
 class Enqueuer:
@@ -43,6 +53,7 @@ class Enqueuer:
         self._priority = given.get("priority")
         self._context = given.get("context")
         self._unique_key = given.get("unique_key")
+        self._wish = _wish(given)
         self._run_at, self._delay_s = _when(given)
 
     def enqueue(self, params: object = None, /, **fields: Any) -> int:
@@ -74,8 +85,16 @@ class Enqueuer:
             context=self._context,
             priority=self._priority,
             run_at=run_at,
-            unique_key=self._unique_key,
+            unique=self._wish_of(params),
         )
+
+    def _wish_of(self, params: dict[str, Any]) -> Wish:
+        key = self._unique_key
+        if key is None or isinstance(key, str):
+            return self._wish
+        wish = msgspec.structs.replace(self._wish, key=key(params))
+        uniqueness.check(wish)
+        return wish
 
     def _time(self) -> Micros | None:
         if self._delay_s is None:
@@ -119,6 +138,21 @@ def _plain(params: object, fields: dict[str, Any]) -> dict[str, Any]:
             "params", f"{jsonable.type_name(params)} given; give a dict or model of names"
         )
     return given
+
+
+def _wish(given: EnqueueOptions) -> Wish:
+    """What the options say of unique keys; the key stands for any where it is a function."""
+    key, for_s = given.get("unique_key"), given.get("unique_for")
+    if isinstance(for_s, timedelta):
+        for_s = for_s.total_seconds()
+    wish = Wish(
+        key="any" if callable(key) else key,
+        within=given.get("unique_in", Within.FLOW),
+        for_s=clock.parse_duration(for_s, "unique_for"),
+        on_duplicate=given.get("on_duplicate", OnDuplicate.REJECT),
+    )
+    uniqueness.check(wish)
+    return wish
 
 
 def _when(given: EnqueueOptions) -> tuple[Micros | None, float | None]:

@@ -31,6 +31,8 @@ def plain(value: Any) -> Any:
         return value.model_dump(mode="json")
     if isinstance(value, PurePath):
         return str(value)
+    if isinstance(value, int):
+        return int(value)
     if kind.__module__ == "numpy" and hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"a value of type {kind.__qualname__} is not JSON")

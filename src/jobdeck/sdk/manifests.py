@@ -37,6 +37,7 @@ def make_manifest(pipeline: Pipeline) -> PipelineManifest:
         memory=pipeline.memory,
         coroutine=plan.coroutine and pipeline.memory is None,
         schedules=pipeline.schedules,
+        unique=pipeline.unique,
         source=_source(pipeline),
         code_hash=_code_hash(pipeline),
     )

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
-from jobdeck.domain import clock
+from jobdeck.domain import clock, uniqueness
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.retry import RetryPolicy
 from jobdeck.domain.sizes import parse_size
@@ -68,6 +68,7 @@ class Pipeline:
         self.timeout_s = clock.parse_duration(given.get("timeout"), "timeout")
         self.memory = parse_size(given["memory"], "memory") if given.get("memory") else None
         self.schedules = settings.schedules(given)
+        self.unique = uniqueness.check_rule(given["unique"], "unique") if "unique" in given else ""
         self.hints = settings.check_hints(given.get("hints", {}))
         self.doc: str = given.get("doc", "")
         self.steps: list[Step] = []
@@ -136,10 +137,12 @@ class Pipeline:
         return Enqueuer(self, **given)
 
     def enqueue(self, params: object = None, /, **fields: Any) -> int:
-        """Create a job and give its number: parameters by name, or as a model or dict.
+        """Create a job and give its number (a `Kept` one if another job stands for it):
+        parameters by name, or as a model or dict.
 
         Raises:
             InvalidValue: they do not fit; names the field.
+            Duplicate: another job has its unique key, or the same parameters.
             StoreError: the store cannot be used.
         """
         return self._plain.enqueue(params, **fields)
@@ -149,6 +152,7 @@ class Pipeline:
 
         Raises:
             InvalidValue: one does not fit; names it and the field.
+            Duplicate: another job has the unique key of one, or the same parameters.
             StoreError: the store cannot be used.
         """
         return self._plain.enqueue_many(items)

@@ -29,7 +29,8 @@ class StepSettings(TypedDict, total=False):
 
 class PipelineSettings(TypedDict, total=False):
     """Besides those of a step: the `queue` and `priority` of its jobs (larger goes first), the
-    model of its parameters, the `memory` that one may take (512MB), when it runs by itself
+    model of its parameters, the `memory` that one may take (512MB), what becomes of a job with
+    the same parameters as an open one (`unique`: "reject" or "keep"), when it runs by itself
     (`schedule`: one or several cron expressions in `timezone`; `every`: an interval; for both
     `jitter`, `misfire` and `overlap`), and `hints`: by error class or pattern of its text, what
     to do about it, or a pair of that and a link."""
@@ -43,6 +44,7 @@ class PipelineSettings(TypedDict, total=False):
     priority: int
     params: type[Any] | None
     memory: str | None
+    unique: str
     schedule: str | Sequence[str]
     every: float | str
     timezone: str

@@ -10,18 +10,20 @@ from msgspec import Struct
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import WrongState
 from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.uniqueness import NO_WISH, Wish
 
 
 class EnqueueItem(Struct, frozen=True, kw_only=True):
     """A job to create. `params` is ready for JSON and fits the pipeline's schema if a manifest
-    comes with it; `priority` and `context` None: as the flow says."""
+    comes with it; `priority` and `context` None: as the flow says. `unique` says which other
+    jobs it must not meet."""
 
     flow: str
     params: dict[str, Any] = {}
     context: str | None = None
     priority: int | None = None
     run_at: Micros | None = None
-    unique_key: str | None = None
+    unique: Wish = NO_WISH
     parent: int | None = None
 
 
@@ -31,7 +33,8 @@ class Transport(Protocol):
     def enqueue(
         self, items: Sequence[EnqueueItem], manifest: PipelineManifest | None = None
     ) -> list[int]:
-        """Create all of them or none and give their numbers, in order.
+        """Create all of them or none and give their numbers, in order: `Kept` ones where a job
+        with the same unique key was there already and is to be kept.
 
         `manifest` is the pipeline that the flows belong to where the caller defines it: one
         that is not known yet is registered and published, with its default flow.
@@ -39,6 +42,7 @@ class Transport(Protocol):
         Raises:
             NotFound: no such flow, and no manifest to make it from.
             InvalidValue: parameters do not fit the pipeline's schema.
+            Duplicate: another job has the unique key.
             StoreError: the store cannot be used.
         """
         ...

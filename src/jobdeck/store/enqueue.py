@@ -8,9 +8,11 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from jobdeck.domain.clock import Micros
+from jobdeck.domain.clock import Micros, to_iso
+from jobdeck.domain.errors import Duplicate
 from jobdeck.domain.states import Code
-from jobdeck.store import counters
+from jobdeck.domain.uniqueness import Kept, Unique, describe
+from jobdeck.store import counters, unique_keys
 from jobdeck.store.database import TOLD
 from jobdeck.store.values import driver
 
@@ -30,6 +32,12 @@ class NewJob(Struct, frozen=True, kw_only=True):
     schedule_id: int | None = None
     source: str = ""
     created_by: str = ""
+    unique: Unique | None = None
+
+    @property
+    def unique_key(self) -> str | None:
+        """The key that no other job may have meanwhile."""
+        return self.unique.key if self.unique else None
 
 
 _OPTIONAL = (
@@ -85,16 +93,83 @@ _TYPES = {
     "schedule_id": "int",
     "source": "text",
     "created_by": "text",
+    "unique_key": "text",
 }
 
 
 def enqueue(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
-    """Create the jobs and give their numbers, in the same order."""
+    """Create the jobs and give their numbers, in the same order; `Kept` ones where a job with
+    the same unique key was there already, and is to be kept.
+
+    Raises:
+        Duplicate: another job has that unique key; nothing was created.
+    """
     if not new:
         return []
+    if any(job.unique for job in new):
+        # What is refused leaves nothing behind, whatever else the transaction is for.
+        with conn.begin_nested():
+            return _enqueue_unique(conn, new, now)
+    return _insert_new(conn, new, now)
+
+
+def _insert_new(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
     if conn.dialect.name != "sqlite":
         return _insert_postgres(conn, new, now)
     return [_insert_one(conn, new[0], now)] if len(new) == 1 else _insert_many(conn, new, now)
+
+
+def _enqueue_unique(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
+    """Take the keys, then create the jobs that got theirs."""
+    first: dict[str, int] = {}
+    for index, job in enumerate(new):
+        if job.unique:
+            first.setdefault(job.unique.key, index)
+    held = unique_keys.take(conn, {key: _until(new[index]) for key, index in first.items()}, now)
+    fresh: list[int] = []
+    for index, job in enumerate(new):
+        if job.unique is None or (job.unique.key not in held and first[job.unique.key] == index):
+            fresh.append(index)
+        elif not job.unique.keep:
+            raise _duplicate(new, index, first[job.unique.key], held.get(job.unique.key))
+    ids = _insert_new(conn, [new[index] for index in fresh], now) if fresh else []
+    made = dict(zip(fresh, ids, strict=True))
+    unique_keys.give(conn, [(key, made[at]) for key, at in first.items() if at in made])
+    found = {key: holder.job_id for key, holder in held.items()}
+    found |= {key: made[at] for key, at in first.items() if at in made}
+    return [
+        made[i] if i in made else Kept(found[job.unique_key or ""]) for i, job in enumerate(new)
+    ]
+
+
+def _until(job: NewJob) -> Micros | None:
+    return job.unique.until if job.unique else None
+
+
+def _duplicate(
+    new: Sequence[NewJob], index: int, first: int, holder: unique_keys.Holder | None
+) -> Duplicate:
+    key = new[index].unique_key or ""
+    where = f"items[{index}].unique_key: " if len(new) > 1 else ""
+    if holder is None:
+        return Duplicate(
+            f"{where}items[{first}] has {describe(key)}, too; leave one of them out, or keep the "
+            "first one with on_duplicate='keep'"
+        )
+    return duplicate(holder, where)
+
+
+def duplicate(holder: unique_keys.Holder, where: str = "", deed: str = "") -> Duplicate:
+    """The error that names the job which has the key."""
+    if holder.status == Code.OPEN:
+        state, hint = "and has not ended", "Wait until it has"
+    else:
+        state, hint = f"until {to_iso(holder.until or 0)}", "Wait until then"
+    rest = deed or ", or keep it with on_duplicate='keep'"
+    return Duplicate(
+        f"{where}Job {holder.job_id} has {describe(holder.key)} {state}. {hint}{rest}.",
+        job=holder.job_id,
+    )
 
 
 def _code(job: NewJob, now: Micros) -> Code:
@@ -104,7 +179,8 @@ def _code(job: NewJob, now: Micros) -> Code:
 def _used(new: Sequence[NewJob]) -> tuple[str, ...]:
     """The optional columns that any of the jobs sets. Binding a None costs sqlite3 as much as
     ten numbers, so the others are left out: five times as quick."""
-    return tuple(name for name in _OPTIONAL if any(getattr(job, name) for job in new))
+    used = tuple(name for name in _OPTIONAL if any(getattr(job, name) for job in new))
+    return (*used, "unique_key") if any(job.unique for job in new) else used
 
 
 @cache
@@ -174,7 +250,8 @@ def _insert_postgres(conn: Connection, new: Sequence[NewJob], now: Micros) -> li
             arguments[name] = values[0]
         else:
             arrays.append(name)
-            arguments[name] = [value or None for value in values] if name in _OPTIONAL else values
+            optional = name in _OPTIONAL or name == "unique_key"
+            arguments[name] = [value or None for value in values] if optional else values
     if not arrays and len(new) > 1:
         scalars.remove("params")
         arrays.append("params")

@@ -10,6 +10,7 @@ from jobdeck.domain.errors import NotFound
 from jobdeck.domain.filters import PAGE, JobFilter, Page
 from jobdeck.domain.records import Job, Progress
 from jobdeck.domain.states import Code, Reason, Status
+from jobdeck.domain.uniqueness import given
 from jobdeck.store import listing
 from jobdeck.store.tables import (
     delayed,
@@ -200,6 +201,7 @@ def _record(row: AnyRow) -> Job:
         schedule=row.schedule_id,
         source=row.source or "",
         created_by=row.created_by or "",
+        unique_key=given(row.unique_key),
         version=row.version,
         pool=row.open_pool_id if runs else row.pool_id,
         worker=row.open_worker_id if runs else row.worker_id,

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Row, Table, delete, select, update
 
 from jobdeck.domain.clock import Micros
+from jobdeck.domain.errors import Duplicate
 from jobdeck.domain.states import Code, Reason
-from jobdeck.store import counters, error_groups, parents, volume
+from jobdeck.store import counters, error_groups, parents, unique_keys, volume
 from jobdeck.store.claims import READY, requeue
+from jobdeck.store.enqueue import duplicate
 from jobdeck.store.outcomes import ATTEMPT, Ending, close, finish, wake_parents
 from jobdeck.store.rows import insert_rows
 from jobdeck.store.tables import (
@@ -19,6 +21,7 @@ from jobdeck.store.tables import (
     running,
     steps,
 )
+from jobdeck.store.values import AnyRow
 
 
 def stop_waiting(
@@ -138,16 +141,24 @@ def force(
     return bool(finish(conn, [ending]))
 
 
-def reopen(conn: Connection, job_id: int, *, from_position: int | None = None) -> bool:
-    """As `reopen_many`, of one job; False: it is neither failed nor stopped."""
-    return bool(reopen_many(conn, [job_id], from_position=from_position))
+def reopen(conn: Connection, job_id: int, *, now: Micros, from_position: int | None = None) -> bool:
+    """As `reopen_many`, of one job; False: it is neither failed nor stopped.
+
+    Raises:
+        Duplicate: another job has its unique key meanwhile.
+    """
+    opened, refused = reopen_many(conn, [job_id], now=now, from_position=from_position)
+    if refused:
+        raise refused[job_id]
+    return bool(opened)
 
 
 def reopen_many(
-    conn: Connection, job_ids: Sequence[int], *, from_position: int | None = None
-) -> list[int]:
+    conn: Connection, job_ids: Sequence[int], *, now: Micros, from_position: int | None = None
+) -> tuple[list[int], dict[int, Duplicate]]:
     """Make failed and stopped jobs pending again, for one more attempt; gives the numbers of
-    those of the jobs that were either.
+    those of the jobs that were either, and of those that cannot be because another job has
+    their unique key.
 
     Steps from `from_position` on are forgotten (None: kept steps and checkpoints serve again,
     so the job resumes at the step that failed).
@@ -158,13 +169,15 @@ def reopen_many(
             *(j.id, j.flow_id, j.queue_id, j.priority, j.attempt, j.claim, j.parent_id),
             *(j.reason, j.message, j.error, j.started_at, j.finished_at, j.pool_id),
             *(j.worker_id, j.cpu_us, j.max_rss_kb, j.status, j.created_at),
+            j.unique_key,
         )
         .where(j.id.in_(job_ids), j.status.in_((int(Code.FAILED), int(Code.STOPPED))))
         .order_by(j.id)
         .with_for_update()
     ).fetchall()
+    rows, refused = _with_their_keys(conn, rows, now)
     if not rows:
-        return []
+        return [], refused
     ids = [row.id for row in rows]
     conn.execute(
         update(jobs)
@@ -200,4 +213,26 @@ def reopen_many(
     for row in rows:
         if row.parent_id is not None:
             parents.child_reopened(conn, row.parent_id, Code(row.status))
-    return ids
+    return ids, refused
+
+
+def _with_their_keys(
+    conn: Connection, rows: Sequence[AnyRow], now: Micros
+) -> tuple[list[AnyRow], dict[int, Duplicate]]:
+    """Those that got their unique keys again, or have none, and why the others did not."""
+    got, refused = [], {}
+    taken: dict[str, unique_keys.Holder] = {}
+    for row in rows:
+        holder = None
+        if row.unique_key:
+            holder = taken.get(row.unique_key)
+            holder = holder or unique_keys.take_again(conn, row.unique_key, row.id, now)
+            mine = unique_keys.Holder(row.unique_key, row.id, None, Code.OPEN)
+            taken.setdefault(row.unique_key, holder or mine)
+        if holder is None:
+            got.append(row)
+        else:
+            refused[row.id] = duplicate(
+                holder, f"Job {row.id} cannot be retried. ", " before you do"
+            )
+    return got, refused

@@ -143,6 +143,7 @@ jobs = Table(
     Column("worker_id", Integer),
     Column("cpu_us", BigInteger),
     Column("max_rss_kb", Integer),
+    Column("unique_key", Text),
     Index("ix_jobs_flow_id_id", "flow_id", "id"),
     Index(
         "ix_jobs_parent_id_id",
@@ -512,18 +513,30 @@ schedules = Table(
     **NUMBERED,
 )
 
-# A key that only one job may have: while that job is open, or until a time. `digest` tells
-# whether a request that repeats an idempotency key is the same request.
+# A key that one job alone may have: while it is open, and until a time. Nothing is written when
+# that job ends: whether its key is free follows from its own row.
 unique_keys = Table(
     "unique_keys",
     metadata,
     Column("key", Text, primary_key=True),
     Column("job_id", Number, nullable=False),
     Column("until", Time),
-    Column("digest", Text),
 )
 
-# Items that a flow takes only once, whatever the number of its runs.
+# Requests that were answered by creating jobs, so that one that is repeated creates none. `key`
+# and `digest` (what was asked for) are digests; `job_ids` is JSON.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("job_ids", Text, nullable=False),
+    Column("until", Time, nullable=False, index=True),
+)
+
+# Items that a flow takes only once, whatever the number of its runs. A claimed one belongs to its
+# job while that is open; what becomes of it then follows from the job's own row, until
+# maintenance writes it down. `expires_at` is the end of a claim, or when an item is forgotten.
 processed_items = Table(
     "processed_items",
     metadata,
@@ -535,7 +548,13 @@ processed_items = Table(
     Column("at", Time, nullable=False),
     Column("expires_at", Time),
     Column("deferrals", Integer, nullable=False, server_default="0"),
-    Index("ix_processed_items_job_id", "job_id"),
+    Index(
+        "ix_processed_items_claimed",
+        "job_id",
+        sqlite_where=text("state = 'claimed'"),
+        postgresql_where=text("state = 'claimed'"),
+    ),
+    Index("ix_processed_items_expires_at", "expires_at"),
 )
 
 # Flows that run after another one: `outcome` is completed, failed or ended.

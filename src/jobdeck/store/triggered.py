@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, insert, select
 
+from jobdeck.domain import uniqueness
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue, NotFound, WrongState
 from jobdeck.domain.schema import check_params
 from jobdeck.domain.states import Code, Reason
+from jobdeck.domain.uniqueness import NO_WISH, OnDuplicate
 from jobdeck.store import changes, counters, error_groups, flows, followers, volume
 from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.store.rows import insert_rows
@@ -54,16 +56,27 @@ def draft(conn: Connection, flow: str, params: dict[str, Any], source: str) -> D
             Reason.INVALID_CONFIG,
             f"The parameters do not fit flow {flow!r} any more: {error}",
         )
-    return Draft(msgspec.structs.replace(bare, context=target.flow.context))
+    unique = uniqueness.resolve(
+        NO_WISH,
+        # Nobody is there to be refused: the job that is open stands for the one to create.
+        target.manifest.unique and OnDuplicate.KEEP,
+        flow_id=row.id,
+        queue_id=row.queue_id,
+        params=given,
+        context=target.flow.context,
+        now=0,
+    )
+    return Draft(msgspec.structs.replace(bare, context=target.flow.context, unique=unique))
 
 
 def create(
     conn: Connection, drafted: Draft, jobs_of_it: Sequence[NewJob], now: Micros
 ) -> list[int]:
     """Create these jobs of the draft's flow and give their numbers, in order; each has failed
-    already if the draft says why."""
+    already if the draft says why. One that its pipeline does not allow beside an open one with
+    the same parameters is not created: the number is that of the open one."""
     if drafted.reason is None:
-        return enqueue(conn, jobs_of_it, now)
+        return list(map(int, enqueue(conn, jobs_of_it, now)))
     reason = drafted.reason
     return [_refuse(conn, job, reason, drafted.message, now) for job in jobs_of_it]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jobdeck.domain.errors import LoadFailed, WrongState
 from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.uniqueness import Kept
 from jobdeck.sdk import transport
 from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.worker import guard
@@ -42,10 +43,10 @@ class PoolTransport:
         job = self._runtime.speaker()
         if job is None:
             raise WrongState("No job runs here; only a running job may enqueue.")
-        numbers: list[int] = self._runtime.of(job).call(
-            job, "enqueue", {"items": list(items), "manifest": manifest}
-        )
-        return numbers
+        body = {"items": list(items), "manifest": manifest}
+        made = self._runtime.of(job).call(job, "enqueue", body)
+        kept = set(made["kept"])
+        return [Kept(each) if at in kept else each for at, each in enumerate(made["ids"])]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from jobdeck.domain.errors import JobdeckError
+from jobdeck.domain.errors import Duplicate, JobdeckError
 from jobdeck.worker.outbox import Alarm, Outbox
 from jobdeck.worker.protocol import (
     Call,
@@ -130,6 +130,8 @@ class Inbox:
             reply = slot.get()
         finally:
             del self._replies[seq]
+        if reply.duplicate is not None:
+            raise Duplicate(reply.error, reply.duplicate or None)
         if reply.error:
             raise JobdeckError(reply.error)
         return reply.value

@@ -66,11 +66,13 @@ class Recall(Struct, frozen=True, array_like=True, tag="recall"):
 
 
 class Reply(Struct, frozen=True, array_like=True, tag="reply"):
-    """The answer to the `Call` with that sequence number; `error` is empty if it succeeded."""
+    """The answer to the `Call` with that sequence number; `error` is empty if it succeeded.
+    `duplicate` is set if it failed because of another job: its number, or 0."""
 
     seq: int
     value: Any = None
     error: str = ""
+    duplicate: int | None = None
 
 
 class Exit(Struct, frozen=True, array_like=True, tag="exit"):
@@ -216,7 +218,8 @@ class Call(Struct, frozen=True, array_like=True, tag="call"):
     Kinds and bodies: `map` {step: its name, flow, items: [params], start: index of the first,
     manifest} gives the number of children; `children` {after: job id, limit} gives a list of
     {id, index, step, status, result, error, params}; `enqueue` {items: [{flow, params, priority,
-    run_at, ...}], manifest} gives the new jobs' numbers. `manifest` is that of the pipeline if
+    run_at, ...}], manifest} gives {ids: the jobs' numbers, kept: the places of those that were
+    there already}. `manifest` is that of the pipeline if
     the job's code defines it, else None: one that is not known is registered by it.
     """
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jobdeck.actions import creation
 from jobdeck.actions import jobs as actions
 from jobdeck.actions.creation import Recipes
 from jobdeck.domain import clock
@@ -79,7 +80,7 @@ def test_params_that_do_not_fit_leave_nothing(
 
 
 def test_refuses_what_a_database_cannot_hold(store: Store) -> None:
-    for more in ({"priority": 2**40}, {"context": "a\0b"}, {"unique_key": "k"}):
+    for more in ({"priority": 2**40}, {"context": "a\0b"}):
         with pytest.raises(InvalidValue) as caught:
             create(store, None, **more)
         assert caught.value.field == next(iter(more))
@@ -213,7 +214,7 @@ def test_deletes_ended_jobs_with_their_files(store: Store) -> None:
 def test_creates_many_in_chunks_with_one_audit_row(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actions, "CREATE_CHUNK", 4)
+    monkeypatch.setattr(creation, "CHUNK", 4)
     items = [EnqueueItem(flow="weather", params={"city": str(n)}) for n in range(10)]
     ids = actions.create_many(store, ROOT, "bulk", items, recipes=Recipes())
     assert [get(store, job_id).params["city"] for job_id in ids] == [str(n) for n in range(10)]

@@ -103,7 +103,11 @@ def test_a_query_that_cannot_be_names_the_parameter(api: Caller, query: str, fie
         ({**BODY, "priority": "high"}, "priority"),
         ({**BODY, "priority": 10**9}, "priority"),
         ({**BODY, "run_at": "soon"}, "run_at"),
-        ({**BODY, "unique_key": "k"}, "unique_key"),
+        ({**BODY, "unique_key": ""}, "unique_key"),
+        ({**BODY, "unique_key": "k\0"}, "unique_key"),
+        ({**BODY, "unique_key": "k", "unique_in": "here"}, "unique_in"),
+        ({**BODY, "unique_key": "k", "on_duplicate": "hope"}, "on_duplicate"),
+        ({**BODY, "unique_for_s": 60}, "unique_for"),
         ({**BODY, "reason": "x" * 3000}, "reason"),
         ([1], "body"),
     ],
@@ -205,4 +209,4 @@ def test_creates_many_at_once(api: Caller) -> None:
     found = api.problem("POST", "/jobs/batch", 422, json={"items": items})
     assert found["field"] == "items[1].params.city"
     assert api.get("/jobs/count")["pending"] == 3
-    assert api.post("/jobs/batch", {"items": []}) == {"ids": []}
+    assert api.post("/jobs/batch", {"items": []}) == {"ids": [], "kept": []}

@@ -287,7 +287,7 @@ def makes():
 """)
     spec = peer.start("makes")
 
-    call = peer.answer([42])
+    call = peer.answer({"ids": [42], "kept": []})
 
     assert call.kind == "enqueue"
     (item,) = call.body["items"]

@@ -11,6 +11,7 @@ from jobdeck import Pipeline, job
 from jobdeck.domain import clock
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.uniqueness import Wish
 from jobdeck.sdk import transport
 from jobdeck.sdk.transport import EnqueueItem
 
@@ -121,7 +122,7 @@ def test_options(sent: Recording) -> None:
     send.options(run_at=dt.datetime(2026, 11, 20, tzinfo=dt.UTC)).enqueue(to="c")
 
     first, second, third = sent.items
-    assert (first.priority, first.context, first.unique_key) == (5, "dev", "k")
+    assert (first.priority, first.context, first.unique) == (5, "dev", Wish(key="k"))
     assert first.run_at is not None
     assert 60_000_000 <= first.run_at - before < 70_000_000
     assert second.run_at == third.run_at == clock.from_iso("2026-11-20")
