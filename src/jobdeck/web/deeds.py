@@ -224,7 +224,8 @@ def done(
         response = _redirect(pages, notice, 200, {"HX-Redirect": address})
     else:
         leads = pages.url(link) if link else ""
-        told = {"jobdeck:done": {"notice": notice, "tone": tone, "address": leads}}
+        detail = {"notice": notice, "tone": tone, "address": leads, "watch": watch}
+        told = {"jobdeck:done": detail}
         response = Response(None, status_code=204, headers={"HX-Trigger": json.dumps(told)})
     if watch is not None:
         watching.add(pages, request, response, watch)

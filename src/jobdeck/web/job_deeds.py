@@ -102,6 +102,7 @@ async def do(
         notice,
         to=f"/jobs/{job.id}" if job else "/jobs",
         move=job is None or job.id != job_id,
+        watch=job.id if job and name in ("retry", "again") else None,
     )
 
 

@@ -37,6 +37,8 @@ class Pages:
         self.places = places
         self.drawings = Drawings()
         self.notice_cookie = f"{deck.cookie}_notice"
+        self.watch_cookie = f"{deck.cookie}_watch"
+        self.places = places
         self.templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -65,6 +67,7 @@ class Pages:
             digest=lambda text: hashlib.sha256(text.encode()).hexdigest()[:8],
             in_place=IN_PLACE,
             places=places,
+            watch_cookie=self.watch_cookie,
             statuses=status.ORDER,
             Role=Role,
             base_path=deck.base_path,

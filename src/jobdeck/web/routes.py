@@ -22,6 +22,7 @@ from jobdeck.web import (
     logs,
     overview,
     overview_deeds,
+    palette,
     pipeline,
     pipeline_deeds,
     pipelines,
@@ -55,6 +56,7 @@ def web_router(deck: Deck) -> Router:
         *(schedules.page, schedules.stream, schedule_form.preview),
         *(schedule_deeds.ask, schedule_deeds.do, schedule_deeds.ask_new, schedule_deeds.add),
         *(schedule_deeds.ask_edit, schedule_deeds.edit),
+        *(palette.find, palette.watched),
         *(sign_in.page, sign_in.enter, sign_in.leave, static, nothing),
     ]
     pages = Pages(deck, places.served({path for each in handlers for path in each.paths}))

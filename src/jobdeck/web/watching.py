@@ -17,14 +17,9 @@ MANY = 20
 KEPT_S = 86_400
 
 
-def cookie_name(deck: Deck) -> str:
-    """The cookie of this deck."""
-    return f"{deck.cookie}_watch"
-
-
 def read(deck: Deck, request: AnyRequest) -> list[int]:
     """The jobs whose end this browser waits for."""
-    text = request.cookies.get(cookie_name(deck), "")
+    text = request.cookies.get(f"{deck.cookie}_watch", "")
     numbers = [part for part in text.split(".") if part.isascii() and part.isdecimal()]
     return [int(number) for number in numbers[-MANY:] if len(number) < 19]
 
@@ -35,7 +30,7 @@ def add(pages: Pages, request: AnyRequest, response: Response[str], job_id: int)
     known = [each for each in read(deck, request) if each != job_id]
     response.set_cookie(
         Cookie(
-            key=cookie_name(deck),
+            key=pages.watch_cookie,
             value=".".join(map(str, [*known, job_id][-MANY:])),
             path=deck.base_path or "/",
             max_age=KEPT_S,

@@ -63,6 +63,7 @@
   document.addEventListener("jobdeck:done", (event) => {
     dialog.close();
     notice(event.detail.notice, event.detail.tone, event.detail.address);
+    if (event.detail.watch) document.dispatchEvent(new CustomEvent("jobdeck:watch"));
   });
 
   // What went wrong on the way to a dialog must not be silent.

@@ -6,6 +6,10 @@
   const search = () => [...document.querySelectorAll("[data-search]")].find((field) => field.checkVisibility());
   const rows = () => [...document.querySelectorAll("[data-row]")];
   const box = () => document.activeElement.closest("[data-row]")?.querySelector("[data-pick]");
+  const retry = () => {
+    const row = document.activeElement.closest("[data-row]");
+    return (row ?? document.querySelector("#main .deeds"))?.querySelector('a[href$="/retry"]');
+  };
   const opener = (row) => row.querySelector("[data-open]");
 
   function move(by) {
@@ -21,7 +25,9 @@
     { key: "j", does: "Next row", when: () => rows().length, act: () => move(1) },
     { key: "k", does: "Previous row", when: () => rows().length, act: () => move(-1) },
     { key: "x", does: "Select the row", when: () => document.querySelector("[data-pick]"), act: () => box()?.click() },
+    { key: "r", does: "Retry the job", when: retry, act: () => retry().click() },
     { key: "Enter", does: "Open the row", when: () => rows().length },
+    { key: "Ctrl K", does: "Go to a page, job or name; do something", when: () => jobdeck.palette },
     { key: "?", does: "Show this help", act: showHelp },
     { key: "Esc", does: "Close a dialog, leave a field" },
   ];

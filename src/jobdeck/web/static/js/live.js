@@ -90,6 +90,9 @@
     renew();
   }, 5000);
 
+  // What is watched travels with the request that opens the stream.
+  document.addEventListener("jobdeck:watch", () => source() && renew());
+
   document.addEventListener("gone", () => location.reload());
 
   // Nothing moves behind an open dialog: what arrives waits until it is closed.
