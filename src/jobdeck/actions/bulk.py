@@ -91,7 +91,9 @@ def ask(
         raise InvalidValue("ids", "give the numbers of jobs, or a filter")
     wanted = None if text is None else filtertext.parse(text, clock.now())
     if dry_run:
-        return survey(store, order, ids or (), wanted)
+        with store.read() as conn:
+            check(conn, order)
+            return survey(conn, order, ids or (), wanted)
     if wanted is None and len(set(ids or ())) <= AT_ONCE:
         items = few(store, actor, reason, order, list(ids or ()))
         return Bulk(action=order.action, number=len(items), items=items)
@@ -106,20 +108,25 @@ def ask(
 
 
 def survey(
-    store: Store, order: Order, ids: Sequence[int], wanted: JobFilter | None, examples: int = 5
+    conn: Connection,
+    order: Order,
+    ids: Sequence[int],
+    wanted: JobFilter | None,
+    *,
+    upto: int = 0,
+    examples: int = 5,
 ) -> Bulk:
-    """How many jobs are meant, and some of them.
+    """How many jobs are meant, and some of them; of a filter, those up to number `upto` (0: all).
 
     Raises:
-        InvalidValue, NotFound: as `check`.
+        InvalidValue: a number is none.
     """
-    with store.read() as conn:
-        check(conn, order)
-        if wanted is None:
-            found = check_ids(ids)
-            return Bulk(action=order.action, number=len(found), examples=found[:examples])
-        upto = selections.newest(conn)
-        told = selections.survey(conn, wanted, upto=upto, examples=examples)
+    if wanted is None:
+        found = check_ids(ids)
+        return Bulk(action=order.action, number=len(found), examples=found[:examples])
+    newest = selections.newest(conn)
+    upto = min(upto, newest) if upto else newest
+    told = selections.survey(conn, wanted, upto=upto, examples=examples)
     return Bulk(action=order.action, number=told.number, more=told.more, examples=told.examples)
 
 
@@ -131,10 +138,11 @@ def start(
     ids: Sequence[int] = (),
     wanted: JobFilter | None = None,
     text: str = "",
+    upto: int = 0,
     source: str = "manual",
 ) -> Job:
-    """Create the job that does it to each of these jobs, or of those that the filter means now;
-    `text` is the filter as it was written.
+    """Create the job that does it to each of these jobs, or of those that the filter means now
+    among the jobs up to number `upto` (0: all); `text` is the filter as it was written.
 
     Raises:
         InvalidValue, NotFound: as `check` and `check_ids`.
@@ -149,7 +157,8 @@ def start(
         found = []
         params["filter"] = text
         params["matching"] = msgspec.to_builtins(wanted)
-        params["upto"] = selections.newest(tx.conn)
+        newest = selections.newest(tx.conn)
+        params["upto"] = min(upto, newest) if upto else newest
     job_id = own.create_job(tx.conn, builtin.BULK, params, tx.now, source=source, by=tx.actor.name)
     bulk.add(tx.conn, job_id, found)
     tx.target = f"job {job_id}"

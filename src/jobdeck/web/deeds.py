@@ -239,6 +239,7 @@ def report(
     *,
     to: str,
     noun: str,
+    title: str = "",
 ) -> Response[Any]:
     """Says what became of each target: in a notice, or in the dialog if anything failed."""
     failed = sum(outcome.failed for outcome in outcomes)
@@ -256,7 +257,7 @@ def report(
         noun=noun,
         now=clock.now(),
         back=to,
-        title=f"{formats.number(failed)} of {formats.number(len(outcomes))} failed",
+        title=title or f"{formats.number(failed)} of {formats.number(len(outcomes))} failed",
         outcomes=outcomes,
     )
 

@@ -11,6 +11,7 @@ from jobdeck.http.auth import PUBLIC, VIEWER
 from jobdeck.http.state import Deck, dependencies
 from jobdeck.web import (
     assets,
+    bulk_deeds,
     error_deeds,
     error_groups,
     errors,
@@ -44,7 +45,7 @@ def web_router(deck: Deck) -> Router:
     """The router of the pages, mounted at the deck's base path."""
     handlers = [
         *(overview.page, overview.stream, overview_deeds.ask, overview_deeds.do),
-        *(jobs.page, jobs.stream),
+        *(jobs.page, jobs.stream, bulk_deeds.ask, bulk_deeds.do),
         *(job.page, job.stream, job.file, job_deeds.ask, job_deeds.do, logs.lines, logs.text),
         *(queues.page, queues.stream, queue_deeds.ask, queue_deeds.do),
         *(queue_deeds.ask_limits, queue_deeds.limit),

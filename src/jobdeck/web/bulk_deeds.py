@@ -1,0 +1,268 @@
+"""The same done to many jobs of the list: those that were selected, or everything that matches."""
+
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from litestar import Response, get, post
+from msgspec import structs
+
+from jobdeck.actions import bulk as actions
+from jobdeck.domain import bulk, clock
+from jobdeck.domain.bulk import AT_ONCE, Bulk, Order
+from jobdeck.domain.errors import InvalidValue, JobdeckError
+from jobdeck.domain.filters import JobFilter
+from jobdeck.domain.records import Job
+from jobdeck.domain.roles import Actor
+from jobdeck.http.auth import OPERATOR
+from jobdeck.http.state import AtDeck, By, Deck
+from jobdeck.store import jobs, queues, selections
+from jobdeck.web import deeds, jobs_query
+from jobdeck.web.deeds import Form, Outcome, Target
+from jobdeck.web.formats import number, plural
+from jobdeck.web.jobs_query import JobsQuery
+from jobdeck.web.params_form import Field
+from jobdeck.web.render import AnyRequest, AtPages, Pages
+
+PATHS = [f"/jobs/bulk/{verb}" for verb in bulk.VERBS]
+SHOWN = 20
+"""So many of the targets are named."""
+
+
+class _Words(NamedTuple):
+    verb: str
+    text: str
+    icon: str
+    danger: bool = False
+    reason: bool = False
+
+
+_ANEW = "Those that have ended are skipped."
+_WAITING = "Only jobs that wait can be changed: pending, scheduled and retrying ones."
+_WORDS = {
+    "stop": _Words(
+        "Stop",
+        "Those that wait will not start; running ones are asked to end by themselves, and killed "
+        f"if they have not after the grace time. Their children are stopped, too. {_ANEW}",
+        "stop",
+        reason=True,
+    ),
+    "kill": _Words(
+        "Kill",
+        "The processes of running ones are ended at once; what they hold may be left half-done. "
+        f"Their children are killed, too. {_ANEW}",
+        "kill",
+        danger=True,
+        reason=True,
+    ),
+    "retry": _Words(
+        "Retry",
+        "Failed and stopped ones become pending again, for one more attempt with the same "
+        "parameters; the others are skipped.",
+        "retry",
+    ),
+    "delete": _Words(
+        "Delete",
+        "Their parameters, results, logs, steps and files go for good. Those that have not ended "
+        "are skipped.",
+        "delete",
+        danger=True,
+        reason=True,
+    ),
+    "priority": _Words("Change the priority of", _WAITING, "up"),
+    "move": _Words("Move", _WAITING, "queues"),
+}
+
+
+class _Meant(NamedTuple):
+    """The jobs that are meant: these numbers, or (`wanted`) all up to number `upto` that the list
+    of that address shows."""
+
+    ids: list[int]
+    wanted: JobFilter | None
+    text: str
+    upto: int
+    pairs: dict[str, Any]
+
+
+@get(PATHS, opt=OPERATOR)
+async def ask(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Response[str]:
+    """The form: how many jobs, which, and why."""
+    meant = await _meant(request, deck)
+    form = await deck.run(lambda: _form(deck, _named(request), meant, {}))
+    return deeds.show(pages, request, form)
+
+
+@post(PATHS, opt=OPERATOR, status_code=200)
+async def do(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Response[Any]:
+    """Do it to a few at once, or create the job that does it to all of them."""
+    verb = _named(request)
+    meant = await _meant(request, deck)
+    given = await deeds.answers(request)
+    try:
+        order = _order(verb, given)
+        why = deeds.check_reason(given) if _WORDS[verb].reason else given.get("reason", "")
+        found = await deck.run(lambda: _carry_out(deck, actor, why, order, meant))
+    except JobdeckError as error:
+        form = await deck.run(lambda: _form(deck, verb, meant, given))
+        return deeds.show(pages, request, form, error)
+    return _answer(pages, request, found)
+
+
+def _named(request: AnyRequest) -> str:
+    path: str = request.scope["path"]
+    return path.rstrip("/").rpartition("/")[2]
+
+
+async def _meant(request: AnyRequest, deck: Deck) -> _Meant:
+    """What the address, or the form, says."""
+    if not request.query_params.get("all"):
+        ids = deeds.numbers(await deeds.chosen(request, "id"), "job")
+        return _Meant(ids, None, "", 0, {})
+    query = jobs_query.read(request)
+    text = str(request.query_params.get("upto", ""))
+    upto = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    if not upto:
+        upto = await deck.run(lambda: _newest(deck))
+    # A list that folds children under their parents means all that it shows, also the folded.
+    wanted = structs.replace(query.condition(clock.now()), roots=False)
+    return _Meant([], wanted, _words(query), upto, query.replacing(sort=""))
+
+
+def _newest(deck: Deck) -> int:
+    with deck.store.read() as conn:
+        return selections.newest(conn)
+
+
+def _words(query: JobsQuery) -> str:
+    """The conditions as somebody would write them."""
+    named = {
+        "status": ",".join(query.status),
+        "pipeline": query.pipeline,
+        "flow": query.flow,
+        "queue": query.queue,
+        "parent": query.parent,
+        "since": query.created_after or query.range.replace("custom", ""),
+        "until": query.created_before,
+    }
+    return " ".join([*(f"{name}:{text}" for name, text in named.items() if text), query.q]).strip()
+
+
+def _order(verb: str, given: dict[str, str]) -> Order:
+    text = given.get("priority", "").strip()
+    try:
+        priority = int(text) if text else None
+    except ValueError:
+        raise InvalidValue("priority", f"{text!r} is not a whole number") from None
+    return bulk.order(verb, given.get("from", "failed_step"), priority, given.get("queue", ""))
+
+
+def _carry_out(deck: Deck, actor: Actor, why: str, order: Order, meant: _Meant) -> Bulk:
+    if meant.wanted is None and len(meant.ids) <= AT_ONCE:
+        items = actions.few(deck.store, actor, why, order, meant.ids)
+        return Bulk(action=order.action, number=len(items), items=items)
+    job = actions.start(
+        *(deck.store, actor, why, order),
+        ids=meant.ids,
+        wanted=meant.wanted,
+        text=meant.text,
+        upto=meant.upto,
+    )
+    return Bulk(action=order.action, number=len(meant.ids), job=job)
+
+
+def _answer(pages: Pages, request: AnyRequest, found: Bulk) -> Response[Any]:
+    past = bulk.PAST[found.action]
+    if found.job is not None:
+        path = f"/jobs/{found.job.id}"
+        notice = f"Job {found.job.id} does it, one after the other."
+        return deeds.done(pages, request, notice, to=path, link=path, watch=found.job.id)
+    skipped = [item for item in found.items if item.outcome != bulk.DONE]
+    if not skipped:
+        notice = f"{plural(found.number, 'job')} {past}."
+        return deeds.done(pages, request, notice, to="/jobs", tone="completed")
+    outcomes = [
+        Outcome(f"Job {item.job}", item.message or past, failed=item.outcome != bulk.DONE)
+        for item in (*skipped, *(each for each in found.items if each.outcome == bulk.DONE))
+    ]
+    title = f"{number(len(outcomes) - len(skipped))} {past}, {number(len(skipped))} skipped"
+    return deeds.report(pages, request, outcomes, to="/jobs", noun="jobs", title=title)
+
+
+def _form(deck: Deck, verb: str, meant: _Meant, given: dict[str, str]) -> Form:
+    """The form, with the answers given before.
+
+    Raises:
+        InvalidValue: a number is none.
+    """
+    words = _WORDS[verb]
+    survey = Order(action=verb)  # type: ignore[arg-type]
+    with deck.store.read() as conn:
+        told = actions.survey(
+            conn, survey, meant.ids, meant.wanted, upto=meant.upto, examples=SHOWN
+        )
+        examples = jobs.load(conn, told.examples)
+        known = [q.name for q in queues.all(conn, clock.now()) if not q.builtin]
+    many = f"more than {number(told.number)} jobs" if told.more else plural(told.number, "job")
+    hidden = [("id", str(each)) for each in meant.ids]
+    address = f"/jobs/bulk/{verb}"
+    if meant.wanted is not None:
+        query = {"all": "1", "upto": meant.upto, **meant.pairs}
+        address += f"?{urlencode(query, doseq=True)}"
+    later = meant.wanted is not None or len(meant.ids) > AT_ONCE
+    slow = " A job of the queue BULK does it; it shows how far it is and can be stopped."
+    return Form(
+        address=address,
+        back=f"/jobs?{urlencode(meant.pairs, doseq=True)}" if meant.pairs else "/jobs",
+        title=f"{words.verb} {many}?",
+        text=words.text + (slow if later else ""),
+        submit=f"{words.verb.removesuffix(' the priority of')} {many}",
+        icon=words.icon,
+        danger=words.danger,
+        targets=_targets(examples, told),
+        hidden=hidden,
+        fields=[
+            *_own_fields(verb, known, given),
+            deeds.reason_field(given.get("reason", ""), required=words.reason),
+        ],
+    )
+
+
+def _targets(examples: list[Job], told: Bulk) -> list[Target]:
+    found = [Target(f"Job {job.id}", f"{job.flow}, {job.status}") for job in examples]
+    rest = told.number - len(found)
+    if told.more or rest > 0:
+        found.append(Target(f"and {number(max(rest, 0))} {'or more ' if told.more else ''}others"))
+    return found
+
+
+def _own_fields(verb: str, known: list[str], given: dict[str, str]) -> list[Field]:
+    if verb == "retry":
+        options = [("failed_step", "From the step that failed"), ("start", "From the start")]
+        value = given.get("from", "failed_step")
+        return [
+            Field(name="from", label="Where to go on", kind="choice", value=value, options=options)
+        ]
+    if verb == "priority":
+        return [
+            Field(
+                name="priority",
+                label="Priority",
+                kind="number",
+                step="1",
+                value=given.get("priority", "0"),
+                hint="Larger goes first.",
+                required=True,
+            )
+        ]
+    if verb == "move":
+        return [
+            Field(
+                name="queue",
+                label="Queue",
+                kind="select",
+                value=given.get("queue", ""),
+                options=[(name, name) for name in known],
+                required=True,
+            )
+        ]
+    return []

@@ -1,0 +1,91 @@
+"""The forms by which many jobs are changed from the page of jobs, without a browser."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import httpx
+import pytest
+
+from jobdeck.domain import clock
+from jobdeck.domain.roles import Actor, Role
+from jobdeck.http import auth, csrf
+from jobdeck.store import jobs, sessions
+from jobdeck.store.database import Store
+from tests.integration.api.caller import Caller
+
+BODY = {"params": {"city": "Gouda"}}
+SESSION = "a session of an operator"
+
+
+@pytest.fixture
+def pages(api: Caller) -> Caller:
+    """The pages, asked by a browser of an operator."""
+    with api.deck.store.write() as conn:
+        sessions.open(conn, auth.digest(SESSION), Actor("ana", Role.OPERATOR), clock.now(), 60)
+    caller = Caller(api.client, api.deck)
+    caller.headers = {
+        "Cookie": f"{api.deck.cookie}={SESSION}",
+        csrf.HEADER: csrf.token(SESSION),
+        "Sec-Fetch-Site": "same-origin",
+    }
+    return caller
+
+
+def create(api: Caller, many: int) -> list[int]:
+    return [api.post("/flows/weather/jobs", BODY)["id"] for _ in range(many)]
+
+
+def send(pages: Caller, path: str, form: dict[str, object]) -> httpx.Response:
+    return pages.call("POST", f"/{path}", data=form)
+
+
+def test_selected_ones(api: Caller, pages: Caller, here: Store) -> None:
+    ids = create(api, 3)
+    query = "&".join(f"id={each}" for each in ids[:2])
+    form = pages.call("GET", f"//jobs/bulk/stop?{query}").text
+    assert "Stop 2 jobs?" in form
+    assert f'name="id" value="{ids[1]}"' in form
+    assert f"Job {ids[0]}" in form
+    without = send(pages, "/jobs/bulk/stop", {"id": ids[:2], "reason": " "})
+    assert (without.status_code, "say why" in without.text) == (422, True)
+    done = send(pages, "/jobs/bulk/stop", {"id": ids[:2], "reason": "spring"})
+    assert (done.status_code, done.headers["location"]) == (303, "/jobs")
+    again = send(pages, "/jobs/bulk/stop", {"id": ids, "reason": "spring"})
+    assert "1 stopped, 2 skipped" in again.text
+    assert "it is stopped already" in again.text
+
+
+def test_everything_that_matches(api: Caller, pages: Caller, here: Store) -> None:
+    create(api, 3)
+    form = pages.call("GET", "//jobs/bulk/priority?all=1&status=pending&flow=weather").text
+    assert "Change the priority of 3 jobs?" in form
+    (address,) = re.findall(r'<form[^>]*action="(/jobs/bulk/priority[^"]*)"', form)
+    later = create(api, 1)[0]
+    done = send(pages, html.unescape(address), {"priority": "7"})
+    assert done.status_code == 303, done.text
+    number = int(done.headers["location"].rpartition("/")[2])
+    with here.read() as conn:
+        job = jobs.get(conn, number)
+    assert (job.queue, job.created_by) == ("BULK", "ana")
+    assert (job.params["priority"], job.params["filter"]) == (7, "status:pending flow:weather")
+    assert job.params["upto"] < later
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "status"),
+    [
+        ("/jobs/bulk/stop", {}, 422),
+        ("/jobs/bulk/stop", {"id": "x", "reason": "r"}, 404),
+        ("/jobs/bulk/stop", {"id": "9" * 30, "reason": "r"}, 404),
+        ("/jobs/bulk/move", {"id": "1", "queue": "nowhere"}, 404),
+        ("/jobs/bulk/priority", {"id": "1", "priority": "high"}, 422),
+        ("/jobs/bulk/retry", {"id": "1", "from": "middle"}, 422),
+        ("/jobs/bulk/stop?all=1&status=odd", {"reason": "r"}, 422),
+        ("/jobs/bulk/burn", {"id": "1"}, 404),
+    ],
+)
+def test_what_does_not_fit(pages: Caller, path: str, form: dict[str, object], status: int) -> None:
+    answer = send(pages, path, form)
+    assert answer.status_code == status, answer.text
