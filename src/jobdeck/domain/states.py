@@ -71,6 +71,7 @@ class Reason(StrEnum):
     NOT_LOADED = "not_loaded"
     NOT_PUBLISHED = "not_published"
     CHILDREN_FAILED = "children_failed"
+    CHILDREN_STOPPED = "children_stopped"
     WORKER_LOST = "worker_lost"
     POOL_ENDED = "pool_ended"
     STOPPED = "stopped"
@@ -99,7 +100,8 @@ REASONS: dict[Reason, Rule] = {
     Reason.NOT_PUBLISHED: Rule(
         Status.FAILED, False, "due by itself while its pipeline was not published"
     ),
-    Reason.CHILDREN_FAILED: Rule(Status.FAILED, False, "every child failed"),
+    Reason.CHILDREN_FAILED: Rule(Status.FAILED, False, "no child completed, or too few"),
+    Reason.CHILDREN_STOPPED: Rule(Status.STOPPED, False, "its children were stopped"),
     Reason.WORKER_LOST: Rule(Status.FAILED, False, "its worker died under it too often"),
     Reason.POOL_ENDED: Rule(Status.PENDING, False, "its pool was shut down and gave it back"),
     Reason.STOPPED: Rule(Status.STOPPED, False, "somebody stopped it"),

@@ -55,6 +55,8 @@ _LOAD = (
         (parents.c.total - parents.c.completed - parents.c.failed - parents.c.stopped).label(
             "waits_for"
         ),
+        parents.c.total.label("children"),
+        *(parents.c[name].label(f"children_{name}") for name in ("completed", "failed", "stopped")),
     )
     .select_from(
         _STANDING.outerjoin(ready, (ready.c.job_id == jobs.c.id) & _OPEN)
@@ -211,6 +213,16 @@ def _record(row: AnyRow) -> Job:
 
 
 def _progress(row: AnyRow) -> Progress | None:
+    if row.waits_for and row.begun_at and row.open_pool_id is None:
+        return _of_children(row)
     if row.done is None:
         return None
     return Progress(done=row.done, total=row.total, note=row.note or "")
+
+
+def _of_children(row: AnyRow) -> Progress:
+    """A parent that waits is as far as its children are: "12/15 completed, 2 failed"."""
+    note = f"{row.children_completed}/{row.children} completed"
+    for what, count in (("failed", row.children_failed), ("stopped", row.children_stopped)):
+        note += f", {count} {what}" if count else ""
+    return Progress(done=row.children - row.waits_for, total=row.children, note=note)

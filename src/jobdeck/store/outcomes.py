@@ -181,9 +181,11 @@ def wake_parked(conn: Connection, job_id: int, now: Micros) -> bool:
 
 
 def _wake(conn: Connection, job_id: int, family: parents.Family | None, now: Micros) -> None:
-    if family is not None and family.fails:
-        message = f"{family.failed} of {family.total} children failed"
-        _end_parked(conn, job_id, Code.FAILED, Reason.CHILDREN_FAILED, message, now)
+    ends = family.ends if family is not None else None
+    if family is not None and ends is not None:
+        failed = ends == Code.FAILED
+        reason = Reason.CHILDREN_FAILED if failed else Reason.CHILDREN_STOPPED
+        _end_parked(conn, job_id, ends, reason, family.verdict, now)
     else:
         parents.unpark(conn, job_id)
 

@@ -34,7 +34,7 @@ def add_children(
     """Create the children with the indexes from `start` on that the step does not have yet;
     gives the numbers of the new ones. Repeating it after a crash creates nothing twice.
 
-    `fails_when` is the rule for failed children, see `failed`; the latest one counts.
+    `fails_when` is the rule for children that do not complete, see `ends`; the latest one counts.
     """
     known = set(
         conn.execute(
@@ -87,11 +87,25 @@ class Family(NamedTuple):
         return self.total - self.completed - self.failed - self.stopped
 
     @property
-    def fails(self) -> bool:
-        """Whether the parent fails with them: when all have failed, when any has, or never."""
-        if self.fails_when == "any":
-            return self.failed > 0
-        return self.fails_when == "all" and self.failed == self.total > 0
+    def ends(self) -> Code | None:
+        """How the parent ends with them, if it does not go on: failed or stopped, when none of
+        them has completed, or (by the rule `any`) as soon as one has not."""
+        lacks = self.failed + self.stopped
+        needed = {"all": self.total, "any": 1}.get(self.fails_when)
+        if needed is None or not 0 < needed <= lacks:
+            return None
+        return Code.FAILED if self.failed else Code.STOPPED
+
+    @property
+    def verdict(self) -> str:
+        """What became of those that did not complete, in words."""
+        parts = []
+        if self.failed:
+            parts.append(f"{self.failed} of {self.total} children failed")
+        if self.stopped:
+            of_all = "" if parts else f" of {self.total} children"
+            parts.append(f"{self.stopped}{of_all} were stopped")
+        return ", ".join(parts)
 
 
 _FAMILY = tuple(parents.c[name] for name in Family._fields)
