@@ -1,71 +1,49 @@
-"""Runs the measurements and writes `bench/RESULTS.md`."""
+"""Runs the measurements and writes `bench/RESULTS.md`: `python -m bench [PART ...]`.
+
+A part that is not asked for keeps what the page says of it, with the time it was measured at.
+"""
 
 import argparse
-import statistics
+import re
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from bench import latency, machine, throughput
-from bench.rig import fresh_store
+from bench import beside, machine, scale, where
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+PARTS = {
+    "beside": ("Beside peers", beside.measure),
+    "scale": ("How it scales", scale.measure),
+    "where": ("Where the time goes", where.measure),
+}
+HEAD = """# Measured
 
-
-def _spread(values: Sequence[float]) -> str:
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:,.0f} ({low:,.0f} to {high:,.0f})".replace(",", " ")
-
-
-def _millis(values: Sequence[float]) -> str:
-    ordered = sorted(values)
-    picks = [ordered[min(int(len(ordered) * q), len(ordered) - 1)] for q in (0.5, 0.95, 0.99)]
-    return " / ".join(f"{pick * 1000:.2f}" for pick in picks)
+By `make bench`. The machine is shared, so ratios say more than figures.
+"""
 
 
 def main() -> None:
     """Measure, print and write the page."""
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--jobs", type=int, default=200_000)
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="all if none is named")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    drains, bulks, inlines, singles = [], [], [], []
-    for run in range(options.runs):
-        bulk, drained = throughput.drain(options.jobs, options.workers)
-        bulks.append(bulk)
-        drains.append(drained)
-        inlines.append(throughput.inline(options.jobs))
-        with fresh_store() as store:
-            singles.append(throughput.singles(store, 5_000))
-        print(f"run {run + 1}: drain {drained:,.0f}/s, inline {inlines[-1]:,.0f}/s")
-    waits = latency.idle(200, options.workers)
-    ratio = statistics.median(d / i for d, i in zip(drains, inlines, strict=True))
-    lines = [
-        "# Measured",
-        "",
-        f"{time.strftime('%Y-%m-%d')}, by `make bench`. Median of {options.runs} runs, lowest to",
-        "highest in brackets; the machine is shared, so ratios say more than figures.",
-        "",
-        *(f"- {line}" for line in machine.describe()),
-        f"- {options.jobs:,} no-op jobs, {options.workers} worker processes",
-        "- SQLite in WAL mode, synchronous=NORMAL, on the file system of the checkout",
-        "",
-        "| What | Jobs a second |",
-        "|---|---|",
-        f"| run by worker processes, every job with its history and counters | {_spread(drains)} |",
-        f"| the store's part alone, in one process (claim and finish) | {_spread(inlines)} |",
-        f"| ratio of the two | {ratio:.2f} |",
-        f"| enqueue in bulk, {throughput.CHUNK} a transaction | {_spread(bulks)} |",
-        f"| enqueue one at a time, each its own transaction | {_spread(singles)} |",
-        "",
-        "| Latency, idle | p50 / p95 / p99 in ms |",
-        "|---|---|",
-        f"| from the call to enqueue to the first line of the job | {_millis(waits)} |",
-        "",
-    ]
-    RESULTS.write_text("\n".join(lines))
-    print("\n".join(lines))
+    for part in options.parts or PARTS:
+        title, measure = PARTS[part]
+        lines = [f"## {title}", "", f"{time.strftime('%Y-%m-%d')}:", ""]
+        lines += [*(f"- {line}" for line in machine.describe()), "", *measure(options.runs)]
+        _write(title, "\n".join(lines))
+        print("\n".join(lines))
+
+
+def _write(title: str, section: str) -> None:
+    text = RESULTS.read_text() if RESULTS.exists() else ""
+    known = dict(re.findall(r"^(## (.+?)\n.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
+    sections = {name: body for body, name in known.items()} | {title: section + "\n"}
+    order = [name for name, _ in PARTS.values()]
+    order += [name for name in sections if name not in order]
+    body = "\n".join(sections[name].rstrip() + "\n" for name in order if name in sections)
+    RESULTS.write_text(f"{HEAD}\n{body}")
 
 
 if __name__ == "__main__":

@@ -1,21 +1,23 @@
-"""From the enqueue call to the start in the worker, idle."""
+"""From the enqueue call to the start in the worker, and how long the call itself takes."""
 
 import time
 
 from bench.rig import fresh_store, new_job, pool
+from bench.throughput import PARAMS, preload
 from jobdeck.domain import clock
 from jobdeck.domain.states import Status
-from jobdeck.store import jobs
+from jobdeck.store import counters, jobs
 from jobdeck.store.database import Store
-from jobdeck.store.enqueue import enqueue
+from jobdeck.store.enqueue import NewJob, enqueue
 
 PAUSE_S = 0.05
 
 
-def idle(samples: int, workers: int) -> list[float]:
-    """Seconds from just before each enqueue call to the first line of the job."""
-    with fresh_store() as store, pool(store, workers):
-        new = [new_job(store, "stamp", "{}")]
+def idle(samples: int, workers: int, database: str = "sqlite") -> list[float]:
+    """Seconds from just before each enqueue call to the first line of the job, when nothing else
+    is to do."""
+    with fresh_store(database) as store, pool(store, workers):
+        new = [new_job(store, "stamp")]
         for _ in range(10):
             _result(store, _enqueue(store, new))
         found = []
@@ -26,9 +28,32 @@ def idle(samples: int, workers: int) -> list[float]:
         return found
 
 
-def _enqueue(store: Store, new: list) -> int:  # type: ignore[type-arg]
+def draining(jobs: int, workers: int, database: str = "sqlite") -> list[float]:
+    """Seconds that each enqueue call takes, one every 2 ms, while a pool drains flat out."""
+    with fresh_store(database) as store:
+        preload(store, jobs)
+        new = [new_job(store, "noop", PARAMS)]
+        calls = []
+        with pool(store, workers):
+            while _completed(store) == 0:
+                time.sleep(0.01)
+            while _completed(store) < jobs * 0.8:
+                for _ in range(50):
+                    began = time.perf_counter()
+                    _enqueue(store, new)
+                    calls.append(time.perf_counter() - began)
+                    time.sleep(0.002)
+        return calls
+
+
+def _enqueue(store: Store, new: list[NewJob]) -> int:
     with store.write(wake=True) as conn:
         return enqueue(conn, new, clock.now())[0]
+
+
+def _completed(store: Store) -> int:
+    with store.read() as conn:
+        return counters.totals(conn)[Status.COMPLETED]
 
 
 def _result(store: Store, job_id: int) -> int:

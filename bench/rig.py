@@ -1,4 +1,4 @@
-"""A fresh store with a pool beside it, as the measurements need it."""
+"""A fresh store with pools beside it, as the measurements need them."""
 
 import shutil
 import subprocess
@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
+from bench import postgres
 from jobdeck.domain import clock
 from jobdeck.store import flows, pipelines, schema
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob
 from jobdeck.worker.loader import load_manifests
 
+DATABASES = ("sqlite", "postgresql")
 PIPELINES = Path(__file__).with_name("pipelines.py")
 
 _POOL = """
@@ -25,11 +29,25 @@ Pool(Store(sys.argv[1]), PoolOptions(target=sys.argv[2], workers=int(sys.argv[3]
 
 
 @contextmanager
-def fresh_store() -> Iterator[Store]:
-    """A store on SQLite, in the working directory's file system, with the pipelines of the
-    measurements published; removed afterwards."""
+def fresh_store(database: str = "sqlite") -> Iterator[Store]:
+    """An empty store with the pipelines of the measurements published; removed afterwards. On
+    SQLite it is in the working directory's file system."""
+    if database == "postgresql":
+        with postgres.server() as address, opened(address) as store:
+            yield store
+        return
     folder = Path(tempfile.mkdtemp(prefix=".bench-", dir=Path.cwd()))
-    store = Store(f"sqlite:///{folder / 'bench.db'}")
+    try:
+        with opened(f"sqlite:///{folder / 'bench.db'}") as store:
+            yield store
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def opened(address: str) -> Iterator[Store]:
+    """The store there, with the pipelines of the measurements published."""
+    store = Store(address)
     try:
         schema.ensure(store)
         report = load_manifests(str(PIPELINES))
@@ -39,7 +57,6 @@ def fresh_store() -> Iterator[Store]:
         yield store
     finally:
         store.close()
-        shutil.rmtree(folder)
 
 
 @contextmanager
@@ -57,8 +74,26 @@ def pool(store: Store, workers: int) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(30)
 
 
-def new_job(store: Store, flow: str, params: str) -> NewJob:
+def new_job(store: Store, flow: str, params: str = "{}", priority: int = 0) -> NewJob:
     """A job of that flow, to be enqueued."""
     with store.read() as conn:
         target = flows.target(conn, flow)
-    return NewJob(flow_id=target.flow_id, queue_id=target.queue_id, params=params)
+    return NewJob(
+        flow_id=target.flow_id, queue_id=target.queue_id, params=params, priority=priority
+    )
+
+
+def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The process and all that it has started."""
+    root = psutil.Process(process.pid)
+    return [root, *root.children(recursive=True)]
+
+
+def memory_mb(processes: list[psutil.Process]) -> float:
+    """What they take together in megabytes, shared pages divided among those who share them."""
+    return sum(each.memory_full_info().pss for each in processes) / 1e6
+
+
+def cpu_s(processes: list[psutil.Process]) -> float:
+    """The time of a processor that they have used so far."""
+    return sum(sum(each.cpu_times()[:2]) for each in processes)

@@ -1,6 +1,7 @@
 """No-op jobs with their full history and counters, run by worker processes."""
 
 import time
+from contextlib import ExitStack
 
 from sqlalchemy import text
 
@@ -16,11 +17,11 @@ PARAMS = '{"to": "ana@example.org", "subject": "Your weekly report"}'
 CHUNK = 1000
 
 
-def preload(store: Store, jobs: int) -> float:
+def preload(store: Store, jobs: int, flow: str = "noop") -> float:
     """Enqueue that many in bulk; gives jobs a second."""
-    new = [new_job(store, "noop", PARAMS)] * CHUNK
+    new = [new_job(store, flow, PARAMS if flow == "noop" else "{}")] * min(CHUNK, jobs)
     began = time.perf_counter()
-    for _ in range(jobs // CHUNK):
+    for _ in range(jobs // len(new)):
         with store.write() as conn:
             enqueue(conn, new, clock.now())
     return jobs / (time.perf_counter() - began)
@@ -36,32 +37,39 @@ def singles(store: Store, jobs: int) -> float:
     return jobs / (time.perf_counter() - began)
 
 
-def drain(jobs: int, workers: int) -> tuple[float, float]:
-    """Run that many; gives jobs enqueued and jobs run a second, the latter from the first start
-    to the last end as the store tells them."""
-    with fresh_store() as store:
+def drain(jobs: int, workers: int, database: str = "sqlite", pools: int = 1) -> tuple[float, float]:
+    """Run that many; gives jobs enqueued in bulk and jobs run a second."""
+    with fresh_store(database) as store:
         bulk = preload(store, jobs)
-        with pool(store, workers):
-            _wait_until_done(store, jobs)
-        with store.read() as conn:
-            first, last, done = conn.execute(
-                text(
-                    "SELECT min(started_at), max(finished_at), count(*) FROM jobs WHERE status = 1"
-                )
-            ).one()
-        assert done == jobs
-        return bulk, jobs / ((last - first) / clock.SECOND)
+        return bulk, drained(store, jobs, workers, pools)
 
 
-def _wait_until_done(store: Store, jobs: int) -> None:
+def drained(store: Store, jobs: int, workers: int, pools: int = 1) -> float:
+    """Let pools run the jobs that wait, so many in all, with so many workers together; gives jobs
+    a second, from the first start to the last end as the store tells them."""
+    with store.read() as conn:
+        newest = conn.execute(text("SELECT coalesce(max(id), 0) FROM jobs")).scalar_one()
+    with ExitStack() as stack:
+        for _ in range(pools):
+            stack.enter_context(pool(store, workers // pools))
+        wait_until_done(store)
+    query = text(
+        "SELECT min(started_at), max(finished_at), count(*) FROM jobs "
+        "WHERE id > :before AND status = 1"
+    )
+    with store.read() as conn:
+        first, last, done = conn.execute(query, {"before": newest - jobs}).one()
+    assert done == jobs
+    return float(jobs / ((last - first) / clock.SECOND))
+
+
+def wait_until_done(store: Store) -> None:
+    """Until no job waits or runs."""
+    query = text("SELECT coalesce(sum(n), 0) FROM counters WHERE status NOT IN (1, 2, 3)")
     while True:
         with store.read() as conn:
-            ended = conn.execute(
-                text("SELECT sum(n) FROM counters WHERE status = :done"),
-                {"done": int(Code.COMPLETED)},
-            ).scalar()
-        if ended == jobs:
-            return
+            if not conn.execute(query).scalar():
+                return
         time.sleep(0.05)
 
 
@@ -77,7 +85,7 @@ def inline(jobs: int) -> float:
             with store.write() as conn:
                 finish(conn, [_completed(row, now) for row in held])
                 done += len(held)
-                held = claims.claim(conn, list(counters.lanes(conn)), 500, 1, now)
+                held = claims.claim(conn, counters.lanes(conn), 500, 1, now)
         return jobs / (time.perf_counter() - began)
 
 
@@ -90,8 +98,8 @@ def _completed(row: claims.Claimed, now: int) -> Ending:
         finished_at=now,
         started_at=now,
         result="null",
-        created_at=row.created_at,
         version=1,
         pool_id=1,
         worker_id=1,
+        created_at=row.created_at,
     )

@@ -19,6 +19,11 @@ import hatch_build
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
 ADDRESS = re.compile(r"\w+://|^-|^[.~]?/|\bfile:", re.MULTILINE)
+PEERS = {
+    "celery": ["celery[redis]", "hiredis"],
+    "pgqueuer": ["pgqueuer[asyncpg]", "uvloop"],
+}
+"""What the benchmarks compare with, each in an environment of its own."""
 
 
 def main() -> None:
@@ -34,6 +39,8 @@ def main() -> None:
     compile_lock("dev.txt", [*dev, *upgrade])
     compile_lock("build.txt", [*shared, *upgrade], build)
     compile_lock("node.txt", [*shared, *upgrade], [hatch_build.NODE])
+    for name, requirements in PEERS.items():
+        compile_lock(f"bench-{name}.txt", ["-", *upgrade], requirements)
     lock_npm()
     for lock in [*sorted(LOCKS.glob("*.txt")), ROOT / "package-lock.json"]:
         if found := ADDRESS.search(lock.read_text()):
