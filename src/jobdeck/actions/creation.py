@@ -10,13 +10,14 @@ from sqlalchemy import Connection
 from jobdeck.actions.manifests import check_manifest, check_priority
 from jobdeck.domain import clock, uniqueness
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.errors import InvalidValue, NotFound
+from jobdeck.domain.errors import InvalidValue, NotFound, WrongState
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Pipeline
 from jobdeck.domain.schema import ParamsCheck
 from jobdeck.domain.uniqueness import NO_WISH, Unique
 from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import changes, flows, jobs, pipelines, schedules
+from jobdeck.store.borrowed import Borrower
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.store.flows import Target
@@ -232,6 +233,50 @@ def chunk_of(new: Sequence[NewJob]) -> int:
     """How many of the jobs to create in one transaction: all, if any has a unique key, since a
     duplicate among the last would be found when the first are created already."""
     return len(new) if any(job.unique for job in new) else CHUNK
+
+
+def create_within(
+    borrower: Borrower,
+    connection: Any,
+    store: Store,
+    items: Sequence[EnqueueItem],
+    origin: Origin,
+    recipes: Recipes,
+    *,
+    manifest: PipelineManifest | None = None,
+) -> list[int]:
+    """As `create_many`, in the transaction that a connection of the caller's is in: the jobs are
+    there when that is committed, and never were if it is rolled back.
+
+    A pipeline that is not known yet is registered at once, not with the caller's transaction,
+    which would let others wait for it.
+
+    Raises:
+        NotFound, WrongState, InvalidValue, Duplicate: as `create_many`; the caller's transaction
+            goes on as if nothing had been asked for.
+        StoreError: the database refused; says why.
+    """
+    driver = borrower.driver_of(connection)
+    checked_by = recipes.fingerprint(manifest) if manifest else ""
+    now = clock.now()
+    try:
+        with store.read() as conn:
+            new = prepare(conn, items, origin, recipes, now=now, checked_by=checked_by)
+    except NotFound as error:
+        if manifest is None or (error.kind, error.name) != ("flow", manifest.name):
+            raise
+        if borrower.has_begun(driver):
+            raise WrongState(
+                f"Pipeline {manifest.name!r} is not known to the store yet, and SQLite lets nobody "
+                "register it beside your transaction. Start a pool that loads it, or create a job "
+                "of it outside a transaction first."
+            ) from None
+        with store.write() as conn:
+            new = prepare_known(
+                conn, items, origin, recipes, manifest=manifest, now=now, checked_by=checked_by
+            )
+    with borrower.within(connection, driver) as conn:
+        return enqueue(conn, new, now)
 
 
 def prepare_known(

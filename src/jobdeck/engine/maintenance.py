@@ -12,7 +12,7 @@ from jobdeck.engine.housework import Housework
 from jobdeck.engine.leader import Leadership
 from jobdeck.engine.reaper import Reaper
 from jobdeck.engine.scheduler import Scheduler
-from jobdeck.store import changes, error_groups, schedules, sessions, unique_keys, volume
+from jobdeck.store import changes, counters, error_groups, schedules, sessions, unique_keys, volume
 from jobdeck.store.database import Store
 
 log = structlog.get_logger()
@@ -66,6 +66,7 @@ class Maintenance:
             with self._store.write() as conn:
                 changes.trim(conn, now - KEEP_CHANGES)
                 sessions.purge(conn, now)
+                counters.fold(conn)
                 schedules.trim_fires(conn, now - KEEP_FIRES)
                 error_groups.trim(conn, now, KEEP_ERRORS)
                 more = volume.trim(conn, now)

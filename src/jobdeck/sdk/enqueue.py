@@ -10,10 +10,10 @@ import msgspec
 
 from jobdeck.domain import clock, uniqueness
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.errors import InvalidValue, WrongState
 from jobdeck.domain.uniqueness import OnDuplicate, Wish, Within
 from jobdeck.sdk import jsonable, settings, transport
-from jobdeck.sdk.transport import EnqueueItem
+from jobdeck.sdk.transport import NOT_GIVEN, EnqueueItem
 
 if TYPE_CHECKING:
     from jobdeck.sdk.pipeline import Pipeline
@@ -26,7 +26,10 @@ class EnqueueOptions(TypedDict, total=False):
     A second job of the same `unique_key` (a text, or a function that makes it of the parameters)
     is not created while the first is open, nor within `unique_for` after its creation if that is
     given; `unique_in` says among which jobs: those of the "flow", of its "queue", or "all". It is
-    refused, or with `on_duplicate="keep"` the first one stands for it."""
+    refused, or with `on_duplicate="keep"` the first one stands for it.
+
+    With a `connection` to the store's database jobs are created in the transaction that it is
+    in; see `Pipeline.enqueue`."""
 
     flow: str
     priority: int
@@ -37,6 +40,7 @@ class EnqueueOptions(TypedDict, total=False):
     unique_in: str
     unique_for: float | str | timedelta
     on_duplicate: str
+    connection: Any
 
 
 class Enqueuer:
@@ -54,14 +58,23 @@ class Enqueuer:
         self._context = given.get("context")
         self._unique_key = given.get("unique_key")
         self._wish = _wish(given)
+        self._connection = given.get("connection")
         self._run_at, self._delay_s = _when(given)
 
-    def enqueue(self, params: object = None, /, **fields: Any) -> int:
+    def enqueue(
+        self, params: object = None, /, *, connection: Any = NOT_GIVEN, **fields: Any
+    ) -> int:
         """As `Pipeline.enqueue`."""
+        if connection is not NOT_GIVEN and self._takes_connection():
+            fields["connection"], connection = connection, NOT_GIVEN
         checked = plain_params(self._pipeline, params, fields)
-        return self._send([self._item(checked, self._time())])[0]
+        return self._send([self._item(checked, self._time())], connection)[0]
 
-    def enqueue_many(self, items: Iterable[object]) -> list[int]:
+    def _takes_connection(self) -> bool:
+        """Whether that is the name of one of the pipeline's parameters."""
+        return "connection" in self._pipeline.plan.params.schema.get("properties", {})
+
+    def enqueue_many(self, items: Iterable[object], *, connection: Any = NOT_GIVEN) -> list[int]:
         """As `Pipeline.enqueue_many`."""
         run_at = self._time()
         check = self._pipeline.plan.params.check
@@ -73,10 +86,20 @@ class Enqueuer:
             except InvalidValue as error:
                 raise InvalidValue(f"items[{len(made)}]", str(error)) from None
             made.append(self._item(params, run_at))
-        return self._send(made) if made else []
+        return self._send(made, connection) if made else []
 
-    def _send(self, items: list[EnqueueItem]) -> list[int]:
-        return transport.current().enqueue(items, self._pipeline.manifest)
+    def _send(self, items: list[EnqueueItem], connection: Any = NOT_GIVEN) -> list[int]:
+        given = self._connection if connection is NOT_GIVEN else connection
+        way = transport.current()
+        if given is None:
+            return way.enqueue(items, self._pipeline.manifest)
+        if not isinstance(way, transport.TransactionalTransport):
+            raise WrongState(
+                "A connection of your own goes with a store in the same database, named by "
+                "JOBDECK_STORE. Through a server or inside a job leave it out: the job is then "
+                "created at once, whatever becomes of your transaction."
+            )
+        return way.enqueue_within(given, items, self._pipeline.manifest)
 
     def _item(self, params: dict[str, Any], run_at: Micros | None) -> EnqueueItem:
         return EnqueueItem(

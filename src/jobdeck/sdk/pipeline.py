@@ -14,6 +14,7 @@ from jobdeck.domain.retry import RetryPolicy
 from jobdeck.domain.sizes import parse_size
 from jobdeck.sdk import registry, settings
 from jobdeck.sdk.settings import JobSettings, PipelineSettings, RetryRules, StepSettings
+from jobdeck.sdk.transport import NOT_GIVEN
 
 if TYPE_CHECKING:
     from jobdeck.domain.manifest import PipelineManifest
@@ -136,26 +137,33 @@ class Pipeline:
 
         return Enqueuer(self, **given)
 
-    def enqueue(self, params: object = None, /, **fields: Any) -> int:
+    def enqueue(
+        self, params: object = None, /, *, connection: Any = NOT_GIVEN, **fields: Any
+    ) -> int:
         """Create a job and give its number (a `Kept` one if another job stands for it):
         parameters by name, or as a model or dict.
+
+        With a `connection` of SQLAlchemy, psycopg or sqlite3 to the store's database, the job
+        is created in the transaction that it is in, and is gone if that is rolled back. Where a
+        parameter has that name, give the connection to `options`.
 
         Raises:
             InvalidValue: they do not fit; names the field.
             Duplicate: another job has its unique key, or the same parameters.
             StoreError: the store cannot be used.
         """
-        return self._plain.enqueue(params, **fields)
+        return self._plain.enqueue(params, connection=connection, **fields)
 
-    def enqueue_many(self, items: Iterable[object]) -> list[int]:
-        """Create a job for each model or dict, all or none, and give their numbers in order.
+    def enqueue_many(self, items: Iterable[object], *, connection: Any = None) -> list[int]:
+        """Create a job for each model or dict, all or none, and give their numbers in order;
+        with a `connection` in the transaction that it is in, as by `enqueue`.
 
         Raises:
             InvalidValue: one does not fit; names it and the field.
             Duplicate: another job has the unique key of one, or the same parameters.
             StoreError: the store cannot be used.
         """
-        return self._plain.enqueue_many(items)
+        return self._plain.enqueue_many(items, connection=connection)
 
     @functools.cached_property
     def _plain(self) -> Enqueuer:

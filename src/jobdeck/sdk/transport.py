@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -11,6 +11,9 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import WrongState
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.uniqueness import NO_WISH, Wish
+
+NOT_GIVEN: Any = object()
+"""Stands for an argument that nobody gave, where None may be meant."""
 
 
 class EnqueueItem(Struct, frozen=True, kw_only=True):
@@ -45,6 +48,20 @@ class Transport(Protocol):
             Duplicate: another job has the unique key.
             StoreError: the store cannot be used.
         """
+        ...
+
+
+@runtime_checkable
+class TransactionalTransport(Protocol):
+    """One that can create jobs in a transaction of the caller's own."""
+
+    def enqueue_within(
+        self,
+        connection: Any,
+        items: Sequence[EnqueueItem],
+        manifest: PipelineManifest | None = None,
+    ) -> list[int]:
+        """As `Transport.enqueue`, in the transaction that the connection is in."""
         ...
 
 

@@ -13,6 +13,10 @@ Key = tuple[Code | int, int, int]
 """Status, queue, flow."""
 
 SHARDS = 16
+OWN_SHARD = "jobdeck_shard"
+"""What a connection knows of whose transaction may last: below zero, a part of the numbers that
+nobody else changes until `fold` adds it to the others."""
+FOLD = 1000
 
 
 UPSERT_SQLITE = (
@@ -45,6 +49,27 @@ def change(conn: Connection, deltas: "Counter[Key]") -> None:
     statuses, queues, flow_ids, numbers = map(list, zip(*rows, strict=True))
     shards = [shard()] * len(rows)
     conn.exec_driver_sql(UPSERT_POSTGRES, (statuses, queues, flow_ids, shards, numbers))
+
+
+def fold(conn: Connection) -> int:
+    """Add the parts of transactions that have ended to the others, at most `FOLD` rows; gives
+    how many. None is waited for."""
+    if conn.dialect.name == "sqlite":
+        return 0
+    rows = conn.exec_driver_sql(
+        "WITH own AS MATERIALIZED (SELECT status, queue_id, flow_id, shard FROM counters "
+        "WHERE shard < 0 LIMIT %s FOR UPDATE SKIP LOCKED) "
+        "DELETE FROM counters USING own WHERE counters.status = own.status "
+        "AND counters.queue_id = own.queue_id AND counters.flow_id = own.flow_id "
+        "AND counters.shard = own.shard "
+        "RETURNING counters.status, counters.queue_id, counters.flow_id, counters.n",
+        (FOLD,),
+    ).fetchall()
+    deltas: Counter[Key] = Counter()
+    for status, queue_id, flow_id, n in rows:
+        deltas[status, queue_id, flow_id] += n
+    change(conn, deltas)
+    return len(rows)
 
 
 def totals(

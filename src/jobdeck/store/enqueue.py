@@ -239,9 +239,14 @@ def _insert_select(arrays: tuple[str, ...], scalars: tuple[str, ...]) -> str:
     return _POSTGRES.format(columns=columns, values=", ".join(values), rows=rows)
 
 
+def _shard(conn: Connection) -> int:
+    own: int | None = conn.info.get(counters.OWN_SHARD)
+    return counters.shard() if own is None else own
+
+
 def _insert_postgres(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
     # What is alike in all of them is sent once.
-    arguments: dict[str, Any] = {"now": now, "shard": counters.shard()}
+    arguments: dict[str, Any] = {"now": now, "shard": _shard(conn)}
     arrays, scalars = [], []
     for name in ("flow_id", "queue_id", "priority", "params", *_used(new)):
         values = [getattr(job, name) for job in new]
