@@ -206,8 +206,8 @@ def test_a_line_that_arrives_twice_is_one(store: Store, job: int) -> None:
     with store.write() as conn:
         logs.append(conn, rows)
         logs.append(conn, [*rows[2:], line(job, 5), line(job, 0, attempt=2)])
-        told = logs.of_job(conn, job)
-        assert logs.of_job(conn, job + 1) == []
+        told = logs.of_job(conn, job).lines
+        assert logs.of_job(conn, job + 1).lines == []
     assert [(row.attempt, row.at - START) for row in told] == [
         *((1, seq) for seq in range(6)),
         (2, 0),
@@ -223,27 +223,50 @@ def test_logs_are_filtered_and_paged(store: Store, job: int) -> None:
     with store.write() as conn:
         logs.append(conn, rows)
     with store.read() as conn:
-        first = logs.of_job(conn, job, limit=20)
-        rest = logs.of_job(conn, job, after=first[-1].id, limit=100)
+        first = logs.of_job(conn, job, limit=20).lines
+        rest = logs.of_job(conn, job, after=first[-1].id, limit=100).lines
         assert [row.at - START for row in first + rest] == list(range(50))
-        newest = logs.of_job(conn, job, newest_first=True, limit=3)
-        older = logs.of_job(conn, job, newest_first=True, after=newest[-1].id, limit=1)
+        newest = logs.of_job(conn, job, newest_first=True, limit=3).lines
+        older = logs.of_job(conn, job, newest_first=True, after=newest[-1].id, limit=1).lines
         assert [row.at - START for row in newest + older] == [49, 48, 47, 46]
-        assert {row.level for row in logs.of_job(conn, job, level="error")} == {"error", "critical"}
-        assert len(logs.of_job(conn, job, q="ROW 4")) == 11
-        assert len(logs.of_job(conn, job, q="100%")) == 50
-        assert logs.of_job(conn, job, q="1_0%") == []
-        assert logs.of_job(conn, job, attempt=2) == []
+        assert {row.level for row in logs.of_job(conn, job, level="error").lines} == {
+            "error",
+            "critical",
+        }
+        assert len(logs.of_job(conn, job, q="ROW 4").lines) == 11
+        assert len(logs.of_job(conn, job, q="100%").lines) == 50
+        assert logs.of_job(conn, job, q="1_0%").lines == []
+        assert logs.of_job(conn, job, attempt=2).lines == []
         assert first[0].fields == {"n": 1}
         with pytest.raises(InvalidValue, match="level: 'loud' is none of debug"):
             logs.of_job(conn, job, level="loud")
+
+
+def test_a_search_in_a_log_goes_on_where_it_stopped(
+    store: Store, job: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "ROWS_MAX", 20)
+    rows = [line(job, seq, "found" if seq in (3, 44) else "other") for seq in range(50)]
+    with store.write() as conn:
+        logs.append(conn, rows)
+    for newest_first in (False, True):
+        seen, looks, after = [], 0, 0
+        with store.read() as conn:
+            while True:
+                found = logs.of_job(conn, job, q="found", after=after, newest_first=newest_first)
+                seen += [row.at - START for row in found.lines]
+                looks += 1
+                if found.looked_to is None:
+                    break
+                after = found.looked_to
+        assert (sorted(seen), looks) == ([3, 44], 3)
 
 
 def test_any_output_can_be_kept(store: Store, job: int) -> None:
     odd = ["", "\x00 \x01 \x1b[31m", "é 漢字 🎈", "'; DROP TABLE logs; --", "%s ? :x"]
     with store.write() as conn:
         logs.append(conn, [line(job, seq, text) for seq, text in enumerate(odd)])
-        told = [row.message for row in logs.of_job(conn, job)]
+        told = [row.message for row in logs.of_job(conn, job).lines]
     assert told == [text.replace("\x00", "\ufffd") for text in odd]
 
 

@@ -103,7 +103,8 @@ class JobPartsApi(Controller):
         limit: _LogLimit = 500,
         format: _Format = "",  # noqa: A002
     ) -> Response[Items[shapes.LogLine]] | Stream:
-        """Its log: a page of lines, or all of it as text."""
+        """Its log: a page of lines, or all of it as text. A call looks at a bounded number of
+        lines: it may give few of them, and `next`."""
         if format and format not in FORMATS:
             raise InvalidValue("format", f"{format!r} is neither {' nor '.join(FORMATS)}")
         query: dict[str, Any] = {"level": level, "q": q, "attempt": attempt}
@@ -118,8 +119,8 @@ class JobPartsApi(Controller):
                     headers={"Content-Disposition": f'inline; filename="{name}"'},
                 )
             found = logs.of_job(conn, job_id, after=after, limit=limit, **query)
-        more = found[-1].id if len(found) == limit else None
-        return Response(Items([shapes.LogLine.of(line) for line in found], more))
+        lines = [shapes.LogLine.of(line) for line in found.lines]
+        return Response(Items(lines, found.looked_to))
 
     @get("/files", opt=VIEWER, sync_to_thread=True)
     def files(self, deck: AtDeck, job_id: FromPath[int]) -> Items[shapes.File]:
@@ -151,11 +152,10 @@ def _log_text(deck: Deck, job_id: int, after: int, query: dict[str, Any]) -> Ite
     while True:
         with deck.store.read() as conn:
             found = logs.of_job(conn, job_id, after=after, limit=1000, **query)
-        if found:
-            yield "".join(_line(line) for line in found)
-            after = found[-1].id
-        if len(found) < 1000:
+        yield "".join(_line(line) for line in found.lines)
+        if found.looked_to is None:
             return
+        after = found.looked_to
 
 
 def _line(line: LogLine) -> str:

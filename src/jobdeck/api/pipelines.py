@@ -144,7 +144,7 @@ def _ran(deck: Deck, job_id: int, *, with_output: bool) -> Ran:
     with deck.store.read() as conn:
         job = jobs.get(conn, job_id)
         if with_output:
-            lines = logs.of_job(conn, job_id, limit=OUTPUT_LINES)
+            lines = logs.of_job(conn, job_id, limit=OUTPUT_LINES).lines
             output = "".join(f"{line.message}\n" for line in lines)
     error = shapes.Error.of(job.error) if job.error else None
     return Ran(job.id, job.status, job.result, error, output, _result_path(deck, job.id))

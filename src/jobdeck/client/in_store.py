@@ -183,11 +183,17 @@ class InStore:
     def logs(
         self, job_id: int, after: int, level: str, q: str, attempt: int | None, limit: int
     ) -> list[LogLine]:
-        with self.store.read() as conn:
-            jobs.get(conn, job_id)
-            return logs.of_job(
-                conn, job_id, after=after, level=level, q=q, attempt=attempt, limit=limit
-            )
+        lines: list[LogLine] = []
+        wanted: dict[str, Any] = {"level": level, "q": q, "attempt": attempt}
+        place: int | None = after
+        while place is not None and len(lines) < limit:
+            with self.store.read() as conn:
+                jobs.get(conn, job_id)
+                left = limit - len(lines)
+                found = logs.of_job(conn, job_id, after=place, limit=left, **wanted)
+            lines += found.lines
+            place = found.looked_to
+        return lines
 
     def files(self, job_id: int) -> list[JobFile]:
         with self.store.read() as conn:

@@ -44,6 +44,7 @@ from jobdeck.sdk.transport import EnqueueItem
 
 class _Items(Struct):
     items: list[msgspec.Raw]
+    next: int | str | None = None
 
 
 class _Stopped(Struct):
@@ -192,8 +193,15 @@ class OverHttp:
     def logs(
         self, job_id: int, after: int, level: str, q: str, attempt: int | None, limit: int
     ) -> list[LogLine]:
-        query = {"after": after, "level": level, "q": q, "attempt": attempt, "limit": limit}
-        return self._all("GET", f"/jobs/{job_id}/logs", shapes.LogLine, query=query)
+        query = {"level": level, "q": q, "attempt": attempt}
+        lines: list[LogLine] = []
+        place: int | None = after
+        while place is not None and len(lines) < limit:
+            more = {**query, "after": place, "limit": limit - len(lines)}
+            found = self.connection.call("GET", f"/jobs/{job_id}/logs", _Items, query=more)
+            lines += [msgspec.json.decode(i, type=shapes.LogLine).record() for i in found.items]
+            place = found.next if isinstance(found.next, int) else None
+        return lines
 
     def files(self, job_id: int) -> list[JobFile]:
         return self._all("GET", f"/jobs/{job_id}/files", shapes.File)

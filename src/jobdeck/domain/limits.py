@@ -3,8 +3,10 @@
 RESULT_BYTES = 1_000_000
 """A result is a checkpoint in the database; larger things are files."""
 
-LOG_LINES = 10_000
-"""Lines kept for one attempt; a job that prints without end must not fill the store."""
+LOG_LINES = 100_000
+LOG_CHARS = 20_000_000
+"""Lines kept for one attempt, and their characters; a job that prints without end must not fill
+the store."""
 
 LOG_LINE_CHARS = 8_000
 

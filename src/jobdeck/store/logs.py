@@ -1,8 +1,11 @@
 """The lines that jobs logged and printed."""
 
-from sqlalchemy import Connection, select
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.filters import ROWS_MAX
 from jobdeck.domain.records import LogLine
 from jobdeck.store.rows import Rows, insert_new_rows
 from jobdeck.store.tables import logs
@@ -26,6 +29,14 @@ def append(conn: Connection, rows: Rows) -> None:
     insert_new_rows(conn, logs, COLUMNS, cleaned)
 
 
+class Found(NamedTuple):
+    """Some lines in the order asked for. `looked_to` is the number of the last line looked at,
+    from which the next call goes on; None: that was all."""
+
+    lines: list[LogLine]
+    looked_to: int | None
+
+
 def of_job(
     conn: Connection,
     job_id: int,
@@ -36,28 +47,57 @@ def of_job(
     q: str = "",
     limit: int = PAGE,
     newest_first: bool = False,
-) -> list[LogLine]:
+) -> Found:
     """Lines of the job in the order they arrived, those that follow the line `after`.
 
     `level` is the least one to show, `q` a text that must occur. With `newest_first` the newest
-    lead, and `after` goes on towards the oldest.
+    lead, and `after` goes on towards the oldest. A call looks at a bounded number of lines: it
+    may give few of them, or none, though there are more.
 
     Raises:
         InvalidValue: there is no such level.
     """
-    query = select(logs).where(logs.c.job_id == job_id)
-    if attempt is not None:
-        query = query.where(logs.c.attempt == attempt)
+    limit = min(limit, PAGE_MAX)
+    order = logs.c.id.desc() if newest_first else logs.c.id
+    own = select(logs).where(logs.c.job_id == job_id).order_by(order)
     if after:
-        query = query.where(logs.c.id < after if newest_first else logs.c.id > after)
+        own = own.where(logs.c.id < after if newest_first else logs.c.id > after)
+    if not (attempt is not None or level or q):
+        rows = conn.execute(own.limit(limit)).fetchall()
+        full = len(rows) == limit
+        return Found([_record(row) for row in rows], rows[-1].id if full else None)
+    looked = own.limit(ROWS_MAX).subquery()
+    query = select(looked).where(*conditions(looked.c, level=level, q=q))
+    if attempt is not None:
+        query = query.where(looked.c.attempt == attempt)
+    sorting = looked.c.id.desc() if newest_first else looked.c.id
+    rows = conn.execute(query.order_by(sorting).limit(limit)).fetchall()
+    if len(rows) == limit:
+        return Found([_record(row) for row in rows], rows[-1].id)
+    numbers = own.with_only_columns(logs.c.id)
+    end = conn.execute(numbers.offset(ROWS_MAX - 1).limit(1)).scalar()
+    return Found([_record(row) for row in rows], end)
+
+
+def conditions(columns: Any, *, level: str = "", q: str = "") -> list[ColumnElement[bool]]:
+    """What must hold for lines of a least level that hold a text.
+
+    Raises:
+        InvalidValue: there is no such level.
+    """
+    found: list[ColumnElement[bool]] = []
     if level:
         if level not in LEVELS:
             raise InvalidValue("level", f"{level!r} is none of {', '.join(LEVELS)}")
-        query = query.where(logs.c.level.in_(LEVELS[LEVELS.index(level) :]))
+        found.append(columns.level.in_(LEVELS[LEVELS.index(level) :]))
     if q:
-        query = query.where(logs.c.message.icontains(clean(q), autoescape=True))
-    query = query.order_by(logs.c.id.desc() if newest_first else logs.c.id)
-    return [_record(row) for row in conn.execute(query.limit(min(limit, PAGE_MAX)))]
+        found.append(columns.message.icontains(clean(q), autoescape=True))
+    return found
+
+
+def newest_of(conn: Connection, job_id: int) -> int:
+    """The number of the job's newest line; 0: there is none."""
+    return conn.execute(select(func.max(logs.c.id)).where(logs.c.job_id == job_id)).scalar() or 0
 
 
 def _record(row: AnyRow) -> LogLine:

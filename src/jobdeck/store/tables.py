@@ -428,6 +428,7 @@ logs = Table(
     Column("message", Text, nullable=False),
     Column("fields", Text),
     UniqueConstraint("job_id", "attempt", "seq"),
+    Index("ix_logs_job_id_id", "job_id", "id"),
     **NUMBERED,
 )
 

@@ -18,7 +18,7 @@ from jobdeck.domain.roles import Actor
 from jobdeck.domain.why import why as domain_why
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck, By
-from jobdeck.store import attempts, facts, files, jobs, pipelines, steps
+from jobdeck.store import attempts, facts, files, jobs, logs, pipelines, steps
 from jobdeck.web import job_deeds, job_side, live, timeline, why
 from jobdeck.web import logs as log_part
 from jobdeck.web.drawings import Frame
@@ -35,8 +35,8 @@ def page(request: AnyRequest, pages: AtPages, actor: By, job_id: FromPath[int]) 
     with pages.deck.store.read() as conn:
         job = jobs.get(conn, job_id)
         found = log_part.first(conn, job_id, query)
-        frame = _frame(pages, conn, job, actor, now, position=found.last)
-    address = pages.url(f"/jobs/{job_id}/live", query.pairs() | {"line": None})
+        frame = _frame(pages, conn, job, actor, now, position=logs.newest_of(conn, job_id))
+    address = pages.url(f"/jobs/{job_id}/live", query.anywhere.pairs())
     return pages.page(
         request,
         "job/page.html",
@@ -67,10 +67,9 @@ async def stream(
     def draw(position: int) -> Frame:
         with deck.store.read() as conn:
             job = jobs.get(conn, job_id)
-            found, more = log_part.after(conn, job_id, query, position)
-            last = found.last or position
+            found, last, more = log_part.tail(conn, job_id, query, position)
             frame = _frame(pages, conn, job, actor, clock.now(), position=last)
-        tail = log_part.html(pages, job_id, query, found) if found.lines else ""
+        tail = log_part.html(pages, job_id, query, found, ends=False) if found.lines else ""
         return Frame(frame.regions, tail, last, frame.ticks or more)
 
     view = View(

@@ -1,5 +1,6 @@
 """The log of a job: its newest lines, earlier ones, one line in its surroundings, as text."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ from litestar import Response, get
 from litestar.enums import MediaType
 from litestar.params import FromPath
 from litestar.response import Stream
+from markupsafe import Markup, escape
 from msgspec import Struct, structs
 from sqlalchemy import Connection
 
@@ -24,6 +26,8 @@ FIRST_CHARS = 30_000
 
 MORE = 500
 MORE_CHARS = 200_000
+"""The same of what is loaded when the reader comes to an end of what is there."""
+
 AROUND = 100
 TAIL = 1_000
 """Lines sent at once to a page that lags."""
@@ -33,16 +37,23 @@ TEXT = 5_000
 
 class LogQuery(Struct, frozen=True, kw_only=True):
     """Which lines are meant: of one attempt, of a least level, with a text; `line` is one to be
-    shown in its surroundings."""
+    shown in its surroundings, `before` and `after` one from which to read on."""
 
     level: str = ""
     find: str = ""
     attempt: int | None = None
     line: int | None = None
+    before: int | None = None
+    after: int | None = None
 
     def pairs(self) -> dict[str, Any]:
         """As the query of an address."""
         return {name: value for name, value in structs.asdict(self).items() if value}
+
+    @property
+    def anywhere(self) -> "LogQuery":
+        """The same lines without a place."""
+        return structs.replace(self, line=None, before=None, after=None)
 
     @property
     def conditions(self) -> dict[str, Any]:
@@ -50,21 +61,19 @@ class LogQuery(Struct, frozen=True, kw_only=True):
         return {"level": self.level, "q": self.find, "attempt": self.attempt}
 
 
-class Lines(Struct, frozen=True):
-    """Some lines in order. `earlier`: there are more before them."""
+class Lines(Struct, frozen=True, kw_only=True):
+    """Some lines in order. `earlier` and `later` are the numbers before and after which more may
+    be found (None: there is no more); `searched`: nothing was found between, but not all is
+    searched."""
 
     lines: list[LogLine]
-    earlier: bool
+    earlier: int | None = None
+    later: int | None = None
 
     @property
-    def first(self) -> int:
-        """The number of the first line, 0 if there is none."""
-        return self.lines[0].id if self.lines else 0
-
-    @property
-    def last(self) -> int:
-        """The number of the last line, 0 if there is none."""
-        return self.lines[-1].id if self.lines else 0
+    def searched(self) -> bool:
+        """Whether a search has stopped before it found anything."""
+        return not self.lines and (self.earlier or self.later) is not None
 
 
 def read(request: AnyRequest) -> LogQuery:
@@ -77,12 +86,8 @@ def read(request: AnyRequest) -> LogQuery:
     level = str(given.get("level", ""))
     if level and level not in logs.LEVELS:
         raise InvalidValue("level", f"{level!r} is none of {', '.join(logs.LEVELS)}")
-    return LogQuery(
-        level=level,
-        find=str(given.get("find", "")).replace("\0", ""),
-        attempt=number(str(given.get("attempt", "")), "attempt"),
-        line=number(str(given.get("line", "")), "line"),
-    )
+    numbers = {n: number(str(given.get(n, "")), n) for n in ("attempt", "line", "before", "after")}
+    return LogQuery(level=level, find=str(given.get("find", "")).replace("\0", ""), **numbers)
 
 
 def number(text: str, name: str) -> int | None:
@@ -99,31 +104,45 @@ def number(text: str, name: str) -> int | None:
 
 
 def first(conn: Connection, job_id: int, query: LogQuery) -> Lines:
-    """The newest lines, or those up to and around the one that is asked for."""
-    if query.line is not None:
-        following = logs.of_job(conn, job_id, after=query.line, limit=AROUND, **query.conditions)
-        below = fit(following, FIRST_CHARS // 2)
-        end = below[-1].id + 1 if below else query.line + 1
-        return before(conn, job_id, query, end, FIRST, FIRST_CHARS)
-    return before(conn, job_id, query, 0, FIRST, FIRST_CHARS)
+    """The newest lines, or those about the place that is asked for."""
+    if query.after is not None:
+        return after(conn, job_id, query, query.after, FIRST, FIRST_CHARS)
+    if query.line is None:
+        return before(conn, job_id, query, query.before or 0, FIRST, FIRST_CHARS)
+    below = after(conn, job_id, query, query.line, AROUND, FIRST_CHARS // 2)
+    above = before(conn, job_id, query, query.line + 1, FIRST - AROUND, FIRST_CHARS // 2)
+    return Lines(lines=above.lines + below.lines, earlier=above.earlier, later=below.later)
 
 
 def before(
     conn: Connection, job_id: int, query: LogQuery, end: int, limit: int, chars: int
 ) -> Lines:
-    """The lines before number `end` (0: before the end)."""
-    found = logs.of_job(
-        conn, job_id, after=end, limit=limit + 1, newest_first=True, **query.conditions
-    )
-    shown = fit(found[:limit], chars)
-    return Lines(shown[::-1], len(found) > len(shown))
+    """The lines before number `end` (0: before the end of all)."""
+    found = logs.of_job(conn, job_id, after=end, limit=limit, newest_first=True, **query.conditions)
+    shown = fit(found.lines, chars)
+    cut = len(shown) < len(found.lines)
+    earlier = shown[-1].id if cut else found.looked_to
+    return Lines(lines=shown[::-1], earlier=earlier, later=end - 1 if end else None)
 
 
-def after(conn: Connection, job_id: int, query: LogQuery, start: int) -> tuple[Lines, bool]:
-    """Some of the lines after number `start`, and whether there may be more."""
-    found = logs.of_job(conn, job_id, after=start, limit=TAIL, **query.conditions)
-    shown = fit(found, MORE_CHARS)
-    return Lines(shown, earlier=False), len(shown) < len(found) or len(found) == TAIL
+def after(
+    conn: Connection, job_id: int, query: LogQuery, start: int, limit: int, chars: int
+) -> Lines:
+    """The lines after number `start`."""
+    found = logs.of_job(conn, job_id, after=start, limit=limit, **query.conditions)
+    shown = fit(found.lines, chars)
+    cut = len(shown) < len(found.lines)
+    earlier = start + 1 if start else None
+    return Lines(lines=shown, earlier=earlier, later=shown[-1].id if cut else found.looked_to)
+
+
+def tail(conn: Connection, job_id: int, query: LogQuery, start: int) -> tuple[Lines, int, bool]:
+    """Some of the lines that came after number `start`, up to which number was looked, and
+    whether there may be more."""
+    found = after(conn, job_id, query, start, TAIL, MORE_CHARS)
+    if found.later is not None:
+        return found, found.later, True
+    return found, max(start, logs.newest_of(conn, job_id)), False
 
 
 def fit(lines: list[LogLine], chars: int) -> list[LogLine]:
@@ -136,16 +155,32 @@ def fit(lines: list[LogLine], chars: int) -> list[LogLine]:
     return lines
 
 
-def html(pages: Pages, job_id: int, query: LogQuery, found: Lines, empty: str = "") -> str:
-    """The lines as a part of a page."""
-    earlier = {**structs.asdict(query), "line": None, "before": found.first}
+def html(
+    pages: Pages, job_id: int, query: LogQuery, found: Lines, empty: str = "", *, ends: bool = True
+) -> str:
+    """The lines as a part of a page, with their `ends`: links to what is before and after."""
+    plain = query.anywhere.pairs()
     return pages.html(
         "job/lines.html",
         job_id=job_id,
-        lines=found.lines,
-        earlier={key: value for key, value in earlier.items() if value} if found.earlier else None,
+        found=found,
+        before=plain | {"before": found.earlier} if found.earlier is not None else None,
+        after=plain | {"after": found.later} if found.later is not None else None,
+        ends=ends,
         empty=empty,
         fields=fields,
+        marked=lambda text: marked(text, query.find),
+    )
+
+
+def marked(text: str, find: str) -> Markup:
+    """The text with every place marked where what is searched for stands."""
+    if not find:
+        return escape(text)
+    parts = re.split(f"({re.escape(find)})", text, flags=re.IGNORECASE)
+    return Markup("").join(
+        Markup("<mark>{}</mark>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(parts)
     )
 
 
@@ -160,11 +195,13 @@ def fields(values: Any) -> str:
 def lines(
     request: AnyRequest, deck: AtDeck, pages: AtPages, job_id: FromPath[int]
 ) -> Response[str]:
-    """The lines before the one that `before` names."""
+    """The lines before or after the one that the address names."""
     query = read(request)
-    end = number(str(request.query_params.get("before", "")), "before") or 0
     with deck.store.read() as conn:
-        found = before(conn, job_id, query, end, MORE, MORE_CHARS)
+        if query.after is not None:
+            found = after(conn, job_id, query, query.after, MORE, MORE_CHARS)
+        else:
+            found = before(conn, job_id, query, query.before or 0, MORE, MORE_CHARS)
     return Response(html(pages, job_id, query, found), media_type=MediaType.HTML)
 
 
@@ -182,14 +219,12 @@ def text(request: AnyRequest, deck: AtDeck, job_id: FromPath[int]) -> Stream:
 
 
 def _text(deck: Deck, job_id: int, query: LogQuery) -> Iterator[str]:
-    last = 0
-    while True:
+    last: int | None = 0
+    while last is not None:
         with deck.store.read() as conn:
             found = logs.of_job(conn, job_id, after=last, limit=TEXT, **query.conditions)
-        yield "".join(f"{_plain(line)}\n" for line in found)
-        if len(found) < TEXT:
-            return
-        last = found[-1].id
+        yield "".join(f"{_plain(line)}\n" for line in found.lines)
+        last = found.looked_to
 
 
 def _plain(line: LogLine) -> str:

@@ -159,7 +159,7 @@ def lines_from(claim: int, attempt: int) -> int:
     """From where the lines of a hand-out are numbered. There are several in one attempt where a
     parent goes on after its children, or a job goes back at no cost: none may take the number of
     another's line."""
-    return max(claim - attempt, 0) % 50_000 * 2 * LOG_LINES
+    return max(claim - attempt, 0) % 10_000 * 2 * LOG_LINES
 
 
 class Logs(Struct, frozen=True, array_like=True, tag="logs"):

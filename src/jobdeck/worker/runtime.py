@@ -35,7 +35,10 @@ SPEAKING: ContextVar[JobSpec | None] = ContextVar("jobdeck_job", default=None)
 
 LINES = 200
 GATHER_S = 0.1
-_CUT = f"Further lines of this attempt are not kept: the limit is {limits.LOG_LINES:,}."
+_CUT = (
+    f"Further lines of this attempt are not kept: the limit is {limits.LOG_LINES:,} of them, or "
+    f"{limits.LOG_CHARS // 1_000_000} MB."
+)
 
 
 class SocketRuntime:
@@ -67,6 +70,7 @@ class SocketRuntime:
         self._lines: list[LogEntry] = []
         self._base = 0
         self._numbers: Iterator[int] = itertools.count()
+        self._chars, self._full = 0, False
         self._calls: Iterator[int] = itertools.count(1)
         self._check_in: tuple[int, int | None, str] | None = None
         self._snapshot: Callable[[], StepState] | None = None
@@ -120,6 +124,7 @@ class SocketRuntime:
         self.said = False
         self._gather(job)
         self._numbers = itertools.count()
+        self._chars, self._full = 0, False
 
     def send_due(self) -> None:
         """Send what has gathered; called by the alarm."""
@@ -149,12 +154,14 @@ class SocketRuntime:
     ) -> None:
         """Keep one line of the running job, within the limits."""
         number = next(self._numbers)
-        if number >= limits.LOG_LINES:
-            if number > limits.LOG_LINES:
-                return
-            level, stream, message, fields = "warning", "log", _CUT, None
         if len(message) > limits.LOG_LINE_CHARS:
             message = message[: limits.LOG_LINE_CHARS] + " … (cut)"
+        self._chars += len(message)
+        if number >= limits.LOG_LINES or self._chars > limits.LOG_CHARS:
+            if self._full:
+                return
+            self._full = True
+            level, stream, message, fields = "warning", "log", _CUT, None
         seq = self._base + number
         entry = LogEntry(seq, clock.now(), level, stream, self.step, clean(message), fields)
         with self._lock:

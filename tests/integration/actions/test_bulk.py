@@ -212,7 +212,7 @@ def test_everything_that_a_filter_means_is_stopped_by_a_job(store: Store) -> Non
     with store.read() as conn:
         (row,) = audit.find(conn)
         (step,) = steps.of_job(conn, job, None)
-        lines = [line.message for line in logs.of_job(conn, job.id)]
+        lines = [line.message for line in logs.of_job(conn, job.id).lines]
     assert (row.action, row.target, row.reason) == ("job.bulk", f"job {job.id}", "flood")
     assert (row.detail["jobs"], row.detail["done"]) == (301, 300)
     assert (step.counts.read, step.counts.written, step.counts.skipped) == (301, 300, 1)

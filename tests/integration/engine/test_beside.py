@@ -83,14 +83,14 @@ def test_they_share_a_worker_and_each_keeps_what_is_its_own(deck: Deck) -> None:
     assert time.monotonic() - began < 6
     with deck.store.read() as conn:
         for job_id, name in zip(ids, "abcdef", strict=True):
-            lines = [line.message for line in logs.of_job(conn, job_id)]
+            lines = [line.message for line in logs.of_job(conn, job_id).lines]
             assert lines == [f"{name} begins", f"{name} ends"]
     for job_id, name in zip(steps_of, "xy", strict=True):
         job = deck.wait(job_id)
         assert job.result == name * 2
         with deck.store.read() as conn:
             assert [s.counts.read for s in steps.of_job(conn, job, None)] == [1, 0]
-            [line] = logs.of_job(conn, job_id)
+            [line] = logs.of_job(conn, job_id).lines
             assert (line.message, line.step) == (f"second of {name}", "second")
     job = deck.wait(burn)
     assert 0.15 < (job.cpu_s or 0) < 1
@@ -120,7 +120,7 @@ def test_killing_one_costs_the_others_no_attempt(deck: Deck) -> None:
     assert job.result != before
     assert deck.attempts(other) == [(1, Status.COMPLETED, None)]
     with deck.store.read() as conn:
-        lines = [line.message for line in logs.of_job(conn, other)]
+        lines = [line.message for line in logs.of_job(conn, other).lines]
     assert lines == ["x begins", "x begins", "x ends"], "what it said before is kept"
 
 

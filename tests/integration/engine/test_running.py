@@ -21,7 +21,7 @@ def test_a_job_completes_with_its_result(deck: Deck) -> None:
     assert (job.status, job.result, job.attempt) == (Status.COMPLETED, 5, 1)
     assert job.created_at <= (job.started_at or 0) <= (job.finished_at or 0)
     with deck.store.read() as conn:
-        assert [line.message for line in logs.of_job(conn, job_id)] == ["adding"]
+        assert [line.message for line in logs.of_job(conn, job_id).lines] == ["adding"]
 
 
 def test_steps_hand_on_their_results_and_are_recorded(deck: Deck) -> None:
@@ -306,5 +306,5 @@ def test_a_parent_keeps_what_it_said_before_and_after_its_children(deck: Deck) -
     [job_id] = deck.enqueue("parent")
     assert deck.wait(job_id).result == 3
     with deck.store.read() as conn:
-        lines = [line.message for line in logs.of_job(conn, job_id)]
+        lines = [line.message for line in logs.of_job(conn, job_id).lines]
     assert sorted(lines) == ["after", "before", "low after", "low before"]

@@ -64,8 +64,12 @@ def flood():
     print("x" * 1_000_000)
     print("y" * 1_000_000, end="")
     print("z" * 1_000_000)
-    for n in range(50_000):
+    for n in range(102_000):
         print(n)
+@job
+def wide():
+    for n in range(3_000):
+        print("x" * 8_000)
 @job
 def quiet():
     print("heard")
@@ -75,6 +79,9 @@ def quiet():
 
     assert len(lines) == limits.LOG_LINES + 1
     assert all(len(line.message) <= limits.LOG_LINE_CHARS + 20 for line in lines)
+    assert "not kept" in lines[-1].message
+    lines = peer.lines(peer.start("wide"))
+    assert sum(len(line.message) for line in lines) < limits.LOG_CHARS + 1_000
     assert "not kept" in lines[-1].message
     assert peer.said(peer.start("quiet")) == ["heard"]
 
