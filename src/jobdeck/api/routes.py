@@ -8,6 +8,7 @@ from jobdeck.api.bulk import BulkApi
 from jobdeck.api.docs import docs_router
 from jobdeck.api.error_groups import ErrorsApi
 from jobdeck.api.flows import FlowsApi
+from jobdeck.api.hint_rules import HintsApi
 from jobdeck.api.job_parts import JobPartsApi
 from jobdeck.api.jobs import FlowJobsApi, JobsApi
 from jobdeck.api.pipelines import PipelinesApi
@@ -28,6 +29,7 @@ CONTROLLERS = (
     JobPartsApi,
     FlowJobsApi,
     ErrorsApi,
+    HintsApi,
     FlowsApi,
     PipelinesApi,
     QueuesApi,

@@ -11,6 +11,7 @@ from jobdeck.cli.complaint import complain
 from jobdeck.cli.db import db
 from jobdeck.cli.errors import errors
 from jobdeck.cli.flows import flows
+from jobdeck.cli.hints import hints
 from jobdeck.cli.jobs import jobs
 from jobdeck.cli.new import new
 from jobdeck.cli.pipelines import pipelines
@@ -34,7 +35,22 @@ def jobdeck() -> None:
 
 
 for command in (
-    *(up, new, web, worker, run, jobs, errors, flows, queues, schedules, workers, pipelines, db),
+    *(
+        up,
+        new,
+        web,
+        worker,
+        run,
+        jobs,
+        errors,
+        hints,
+        flows,
+        queues,
+        schedules,
+        workers,
+        pipelines,
+        db,
+    ),
 ):
     jobdeck.add_command(command)
 

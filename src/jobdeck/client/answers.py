@@ -80,6 +80,19 @@ class Recovery(Struct, frozen=True):
         return liveness.Recovery(jobs=jobs, dry_run=self.dry_run, more=self.more)
 
 
+class HintRule(Shape):
+    """What to do about errors in whose type and message the `pattern` occurs; `link` says where
+    to read more."""
+
+    RECORD = records.HintRule
+
+    id: int
+    pattern: str
+    hint: str
+    link: str
+    created_at: datetime
+
+
 class ErrorGroup(Shape):
     """Failures that are the same error: `message` has marks in the place of what differs, and
     `example` is the message of `last_job`. `failures` is how often it happened, `jobs` how many

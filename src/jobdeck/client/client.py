@@ -28,6 +28,7 @@ from jobdeck.domain.records import (
     ErrorGroup,
     Event,
     Flow,
+    HintRule,
     Job,
     JobError,
     JobFile,
@@ -332,6 +333,18 @@ class Client(Many, AbstractContextManager["Client"]):
     def retry_error(self, group_id: int, *, reason: str = "") -> int:
         """Try every job that stands failed by it once more; gives how many."""
         return self._backend.retry_error(group_id, reason)
+
+    def hints(self) -> list[HintRule]:
+        """The rules by which errors get hints, in the order in which they are tried."""
+        return self._backend.hints()
+
+    def add_hint(self, pattern: str, hint: str, *, link: str = "", reason: str = "") -> HintRule:
+        """Give errors in whose type and message the pattern occurs that hint, from now on."""
+        return self._backend.add_hint(pattern, hint, link, reason)
+
+    def remove_hint(self, rule_id: int, *, reason: str = "") -> None:
+        """Take a rule away; errors that have its hint keep it."""
+        self._backend.remove_hint(rule_id, reason)
 
     # -- pipelines and flows -----------------------------------------------------------------
 

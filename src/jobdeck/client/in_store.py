@@ -12,6 +12,7 @@ from typing import Any
 from jobdeck.actions import bulk as bulk_actions
 from jobdeck.actions import error_groups as error_actions
 from jobdeck.actions import flows as flow_actions
+from jobdeck.actions import hint_rules as hint_actions
 from jobdeck.actions import jobs as job_actions
 from jobdeck.actions import pipelines as pipeline_actions
 from jobdeck.actions import pools as pool_actions
@@ -33,6 +34,7 @@ from jobdeck.domain.records import (
     ErrorGroup,
     Event,
     Flow,
+    HintRule,
     Job,
     JobFile,
     LogLine,
@@ -58,6 +60,7 @@ from jobdeck.store import (
     facts,
     files,
     flows,
+    hint_rules,
     jobs,
     logs,
     pipelines,
@@ -252,6 +255,16 @@ class InStore:
 
     def retry_error(self, group_id: int, reason: str) -> int:
         return error_actions.retry(self.store, self.actor, reason, group_id)
+
+    def hints(self) -> list[HintRule]:
+        with self.store.read() as conn:
+            return hint_rules.all(conn)
+
+    def add_hint(self, pattern: str, hint: str, link: str, reason: str) -> HintRule:
+        return hint_actions.add(self.store, self.actor, reason, pattern, hint, link)
+
+    def remove_hint(self, rule_id: int, reason: str) -> None:
+        hint_actions.remove(self.store, self.actor, reason, rule_id)
 
     # -- pipelines and flows -----------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from jobdeck.domain.records import (
     ErrorGroup,
     Event,
     Flow,
+    HintRule,
     Job,
     JobFile,
     LogLine,
@@ -266,6 +267,17 @@ class OverHttp:
     def retry_error(self, group_id: int, reason: str) -> int:
         path, body = f"/errors/{group_id}/retry", requests.Why(reason=reason)
         return self.connection.call("POST", path, answers.Retried, body=body).retried
+
+    def hints(self) -> list[HintRule]:
+        return self._all("GET", "/hints", answers.HintRule)
+
+    def add_hint(self, pattern: str, hint: str, link: str, reason: str) -> HintRule:
+        body = requests.NewHint(pattern=pattern, hint=hint, link=link, reason=reason)
+        made: HintRule = self._one("POST", "/hints", answers.HintRule, body=body)
+        return made
+
+    def remove_hint(self, rule_id: int, reason: str) -> None:
+        self.connection.send("DELETE", f"/hints/{rule_id}", query={"reason": reason})
 
     # -- pipelines and flows -----------------------------------------------------------------
 

@@ -115,6 +115,16 @@ class Why(Body, frozen=True):
     reason: Text = ""
 
 
+class NewHint(Body, frozen=True):
+    """A hint for errors in whose type and message the `pattern` occurs; `link` begins with
+    https:// or /."""
+
+    pattern: Text
+    hint: Text
+    link: Text = ""
+    reason: Text = ""
+
+
 class Retry(Body, frozen=True, rename={"from_": "from"}):
     """Where to begin: at the step that failed, or at the start."""
 

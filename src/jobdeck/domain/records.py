@@ -305,6 +305,17 @@ class Worker(Struct, frozen=True, kw_only=True):
     progress: Progress | None = None
 
 
+class HintRule(Struct, frozen=True, kw_only=True):
+    """What to do about errors in whose type and message the pattern occurs, and where to read
+    more."""
+
+    id: int
+    pattern: str
+    hint: str
+    link: str = ""
+    created_at: Micros
+
+
 class ErrorGroup(Struct, frozen=True, kw_only=True):
     """Failures that are the same error, see `domain.fingerprint`. `message` has marks in the place
     of what differs, `example` is the message of `last_job`. `failures` is how often it happened,

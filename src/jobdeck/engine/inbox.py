@@ -4,7 +4,10 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, update
 
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.records import JobError
 from jobdeck.engine.handed import Handed
+from jobdeck.engine.hints import HintGiver
 from jobdeck.engine.workers import WorkerProcess
 from jobdeck.store import calls, files, logs, pools, steps
 from jobdeck.store.outcomes import Ending
@@ -75,7 +78,7 @@ class Inbox:
             entry = LogEntry(-first - job.output_lines, at, "info", stream, "", line)
             self._logs.append((row.job_id, row.attempt, entry))
 
-    def write(self, conn: Connection) -> None:
+    def write(self, conn: Connection, hints: HintGiver, now: Micros) -> None:
         """Write all but the outcomes and the calls."""
         for worker in self.came:
             pools.worker_ready(conn, worker.id, worker.pid, worker.process_started_at)
@@ -83,7 +86,13 @@ class Inbox:
         for worker_id in self.gone:
             pools.remove_worker(conn, worker_id)
         if self._steps:
-            steps.save(conn, [_step_row(report) for report in self._steps.values()])
+            steps.save(
+                conn,
+                [
+                    _step_row(report, report.error and hints.improve(conn, report.error, now))
+                    for report in self._steps.values()
+                ],
+            )
         if self._logs:
             logs.append(
                 conn,
@@ -139,7 +148,7 @@ def _check_in_row(check_in: CheckIn) -> dict[str, int | str | None]:
     }
 
 
-def _step_row(report: StepReport) -> steps.StepRow:
+def _step_row(report: StepReport, error: JobError | None) -> steps.StepRow:
     return steps.StepRow(
         job_id=report.job,
         position=report.position,
@@ -152,5 +161,5 @@ def _step_row(report: StepReport) -> steps.StepRow:
         counts=report.counts,
         result=report.result,
         checkpoint=report.checkpoint,
-        error=report.error,
+        error=error,
     )

@@ -30,6 +30,7 @@ from jobdeck.engine.crew import Crew
 from jobdeck.engine.dispatch import Dispatch, spec_of
 from jobdeck.engine.doubt import settle
 from jobdeck.engine.handed import Handed
+from jobdeck.engine.hints import HintGiver
 from jobdeck.engine.inbox import Inbox
 from jobdeck.engine.notices import Notices
 from jobdeck.engine.orders import Orders
@@ -90,6 +91,7 @@ class Pool:
         self._meter = Meter()
         self._inbox = Inbox()
         self._notices = Notices()
+        self._hints = HintGiver()
         self._orders = Orders(options.grace_s)
         self._dispatch = Dispatch(
             self._catalogue, self._meter, options.coroutines, self._orders.alone
@@ -368,9 +370,13 @@ class Pool:
 
     def _record(self, conn: Connection, now: Micros) -> list[tuple[WorkerProcess, Reply]]:
         inbox = self._inbox
-        inbox.write(conn)
+        inbox.write(conn, self._hints, now)
         ended = list(inbox.endings)
-        ended += [endings.of_outcome(conn, job, said, now) for job, said in inbox.outcomes]
+        hinted = self._hints.of_outcome
+        ended += [
+            endings.of_outcome(conn, job, hinted(conn, said, now), now)
+            for job, said in inbox.outcomes
+        ]
         ended += [endings.killed(conn, job, now) for job in inbox.killed]
         done = finish(conn, ended)
         self._notices.add(chain((ending.job_id for ending in done), inbox.touched))

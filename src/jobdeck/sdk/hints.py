@@ -33,6 +33,9 @@ _COMMON: list[tuple[str, str]] = [
     (r"^KeyError|^IndexError",
      "The input lacks something that the code relies on: look at the row in question."),
 ]  # fmt: skip
+COMMON = frozenset(text for _, text in _COMMON)
+"""What is said where nobody knows better."""
+
 _COMPILED = [(re.compile(pattern), text) for pattern, text in _COMMON]
 
 

@@ -2,8 +2,9 @@
 
 from sqlalchemy import delete, select, text
 
+from jobdeck.domain import clock
 from jobdeck.domain.states import Reason, Status
-from jobdeck.store import counters, logs, steps
+from jobdeck.store import attempts, counters, hint_rules, logs, steps
 from jobdeck.store.tables import flows, pipelines, versions
 from tests.integration.engine.harness import Deck, wait_for
 
@@ -308,3 +309,31 @@ def test_a_parent_keeps_what_it_said_before_and_after_its_children(deck: Deck) -
     with deck.store.read() as conn:
         lines = [line.message for line in logs.of_job(conn, job_id).lines]
     assert sorted(lines) == ["after", "before", "low after", "low before"]
+
+
+def test_a_rule_of_the_store_gives_errors_their_hint(deck: Deck) -> None:
+    deck.define("""
+        work = Pipeline("work", hints={KeyError: "the author's own"})
+
+        @work.step(retries=1, backoff="10ms")
+        def first(own: bool = False) -> None:
+            raise KeyError("x") if own else ConnectionRefusedError("Connection refused by ERP-7")
+
+        @work.step
+        def second() -> None: ...
+    """)
+    with deck.store.write() as conn:
+        hint_rules.add(conn, r"ERP-\d", "Start the ERP.", "/wiki/erp", clock.now())
+        hint_rules.add(conn, "KeyError", "never given", "", clock.now())
+    deck.start_pool()
+    [job_id], [own] = deck.enqueue("work"), deck.enqueue("work", own=True)
+    job = deck.wait(job_id)
+    assert job.error is not None
+    assert (job.error.hint, job.error.link) == ("Start the ERP.", "/wiki/erp")
+    with deck.store.read() as conn:
+        told = [each.error for each in attempts.of_job(conn, job)]
+        told.append(steps.of_job(conn, job, None)[0].error)
+    assert [each.hint for each in told if each] == ["Start the ERP."] * 3
+    error = deck.wait(own).error
+    assert error is not None
+    assert error.hint == "the author's own"

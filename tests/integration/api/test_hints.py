@@ -1,0 +1,43 @@
+"""Rules by which errors get hints: REST, and the commands over it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from jobdeck.cli.main import main
+from jobdeck.store.database import Store
+from tests.integration.api.caller import Caller
+
+
+def test_rules_are_kept(api: Caller) -> None:
+    body = {"pattern": r"ERP-\d", "hint": "Start the ERP.", "link": "https://wiki/erp"}
+    answer = api.call("POST", "/hints", json={**body, "reason": "why"})
+    made = answer.json()
+    assert (answer.status_code, made["hint"]) == (201, "Start the ERP.")
+    assert api.get("/hints")["items"] == [made]
+    for wrong, field in (
+        ({**body, "pattern": "("}, "pattern"),
+        ({**body, "pattern": r"(a)\1"}, "pattern"),
+        ({**body, "hint": ""}, "hint"),
+        ({**body, "link": "javascript:x"}, "link"),
+    ):
+        assert api.problem("POST", "/hints", 422, json=wrong)["field"] == field
+    assert api.call("DELETE", f"/hints/{made['id']}").status_code == 204
+    api.problem("DELETE", f"/hints/{made['id']}", 404)
+    assert api.get("/hints")["items"] == []
+
+
+def test_commands(
+    here: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBDECK_STORE", here.address)
+    assert main(["hints", "add", "ORA-", "Ask the DBA.", "--link", "/wiki", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert main(["hints", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [made]
+    assert main(["hints", "add", "(", "x"]) == 2
+    assert "is not a pattern" in capsys.readouterr().err
+    assert main(["hints", "remove", str(made["id"])]) == 0
+    assert main(["hints", "remove", str(made["id"])]) == 1
