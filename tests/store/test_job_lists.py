@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,14 +13,14 @@ from sqlalchemy import func, select
 
 from jobdeck.domain.clock import SECOND
 from jobdeck.domain.errors import InvalidValue, NotFound
-from jobdeck.domain.filters import JobFilter
+from jobdeck.domain.filters import ANY, JobFilter, Page, Range
 from jobdeck.domain.records import Job
-from jobdeck.domain.states import CODES, Status
+from jobdeck.domain.states import CODES, Reason, Status
 from jobdeck.store import cleanup, counters, cursors, jobs, listing, schema, volume
 from jobdeck.store.database import Store
 from jobdeck.store.tables import flows
 from jobdeck.store.tables import volume as kept
-from tests.store.world import FLOWS, START, WORDS, World, add, build
+from tests.store.world import FLOWS, NOW, START, WORDS, World, add, build
 
 QUICK = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -52,7 +52,9 @@ def read_all(store: Store, wanted: JobFilter, sort: str, limit: int) -> list[Job
     cursor: str | None = None
     for _ in range(2000):
         with store.read() as conn:
-            page = jobs.find(conn, wanted, sort=sort.split(","), limit=limit, cursor=cursor)
+            page = jobs.find(
+                conn, wanted, sort=sort.split(","), limit=limit, cursor=cursor, now=NOW
+            )
         assert len(page.items) <= limit
         found += page.items
         cursor = page.next
@@ -61,17 +63,40 @@ def read_all(store: Store, wanted: JobFilter, sort: str, limit: int) -> list[Job
     raise AssertionError("the list does not end")
 
 
+def ends(low: int, high: int, start: int) -> st.SearchStrategy[Range]:
+    times = st.none() | st.integers(low, high).map(lambda s: start + s * SECOND)
+    return st.tuples(times, times)
+
+
+def rarely(some: st.SearchStrategy[Any], otherwise: Any = ANY) -> st.SearchStrategy[Any]:
+    """One time in five; with all conditions at once nothing would be found."""
+    return st.integers(0, 4).flatmap(lambda n: st.just(otherwise) if n else some)
+
+
 def filters() -> st.SearchStrategy[JobFilter]:
     times = st.none() | st.integers(0, 4000).map(lambda s: START + s * SECOND)
     return st.builds(
         JobFilter,
         status=st.lists(st.sampled_from(list(Status)), max_size=3).map(tuple),
-        pipeline=st.sampled_from(["", "", "", "etl", "mail", "nothing"]),
-        flow=st.sampled_from(["", "", "", "", *FLOWS, "nothing"]),
-        queue=st.sampled_from(["", "", "", "etl", "night", "nothing"]),
+        pipeline=st.sampled_from(["", "", "", "etl", "mail", "nothing", "etl,mail", "-mail"]),
+        flow=st.sampled_from(
+            ["", "", "", "", *FLOWS, "nothing", "mail,report", "-etl", "-nothing"]
+        ),
+        queue=st.sampled_from(["", "", "", "etl", "night", "nothing", "etl,night", "-mail"]),
         created_after=times,
         created_before=times,
         q=st.sampled_from(["", "", "", *WORDS, "word", "%", "\x00"]),
+        started=rarely(ends(0, 4000, START)),
+        finished=rarely(ends(0, 4000, START)),
+        duration=rarely(ends(0, 1, 0)),
+        attempt=rarely(st.tuples(st.none() | st.integers(0, 2), st.none() | st.integers(0, 2))),
+        priority=rarely(st.tuples(st.none() | st.integers(-6, 8), st.none())),
+        id=rarely(st.tuples(st.none() | st.integers(0, 90), st.none() | st.integers(60, 200))),
+        params=st.sampled_from([(), (), (), *((("word", word),) for word in WORDS), (("x", "y"),)]),
+        reason=rarely(st.just((Reason.ERROR,)) | st.just((Reason.STOPPED, Reason.NO_ITEMS)), ()),
+        error=st.sampled_from(["", "", "", "", *WORDS]),
+        worker=rarely(st.integers(1, 2), None),
+        pool=rarely(st.integers(1, 2), None),
         parent=st.none() | st.integers(1, 40),
         schedule=st.none() | st.none() | st.integers(1, 2),
         roots=st.booleans(),
@@ -237,16 +262,64 @@ def test_few_jobs_can_be_sorted_by_anything(filled: Filled, sort: str) -> None:
     assert values == sorted(values, reverse=sort.startswith("-"))
 
 
-def test_many_jobs_cannot_be_sorted_by_everything(
+def test_of_many_jobs_the_newest_are_sorted_first(
     filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from jobdeck.store import sorting
 
-    monkeypatch.setattr(sorting, "ROWS_MAX", 100)
-    with filled.store.read() as conn, pytest.raises(InvalidValue, match="sort: too many jobs"):
-        jobs.find(conn, JobFilter(), sort=["-duration"])
+    monkeypatch.setattr(sorting, "WINDOW", 50)
     with filled.store.read() as conn:
-        assert jobs.find(conn, JobFilter(status=(Status.RETRYING,)), sort=["-started"]).items
+        first = jobs.find(conn, JobFilter(), sort=["-priority", "id"], limit=40, now=NOW)
+    newest = sorted(filled.world.known.values(), key=lambda job: -job.id)[:50]
+    assert first.searched_to == min(job.created_at for job in newest)
+    expected = sorted(newest, key=lambda job: (-job.priority, job.id))
+    assert [job.id for job in first.items] == [job.id for job in expected[:40]]
+    every = read_all(filled.store, JobFilter(), "-priority,id", 40)
+    assert [job.id for job in every[:50]] == [job.id for job in expected]
+    assert sorted(job.id for job in every) == sorted(filled.world.known)
+
+
+@pytest.mark.parametrize("sort", ["-id", "id", "-priority,id", "duration"])
+@pytest.mark.parametrize("wanted", [JobFilter(), JobFilter(q="alpha"), JobFilter(flow="mail")])
+def test_pages_lead_back(filled: Filled, sort: str, wanted: JobFilter) -> None:
+    pages: list[list[int]] = []
+    with filled.store.read() as conn:
+
+        def read(cursor: str | None) -> Page[Job]:
+            return jobs.find(conn, wanted, sort=sort.split(","), limit=9, cursor=cursor, now=NOW)
+
+        page = read(None)
+        assert page.prev is None
+        while page.next:
+            pages.append([job.id for job in page.items])
+            page = read(page.next)
+        while pages:
+            assert page.prev is not None
+            page = read(page.prev)
+            assert [job.id for job in page.items] == pages.pop()
+        assert page.prev is None
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        JobFilter(),
+        JobFilter(status=(Status.FAILED,), pipeline="etl,mail", queue="-night"),
+        JobFilter(q="alpha"),
+        JobFilter(flow="mail", created_after=START + 900 * SECOND),
+        JobFilter(params=(("word", "beta"),)),
+        JobFilter(status=(Status.RUNNING, Status.PENDING)),
+    ],
+)
+def test_counts_are_honest(
+    filled: Filled, wanted: JobFilter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = len(filled.world.expected(wanted))
+    with filled.store.read() as conn:
+        assert listing.count(conn, wanted, NOW) == listing.Counted(expected)
+        monkeypatch.setattr(listing, "ROWS_MAX", 40)
+        some = listing.count(conn, wanted, NOW)
+    assert some.n == expected if some.exact else some.n < expected
 
 
 @pytest.mark.parametrize("sort", ["-id", "id", "priority,id"])

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from jobdeck.domain.clock import SECOND, Micros
-from jobdeck.domain.filters import JobFilter
+from jobdeck.domain.filters import ANY, JobFilter, Range
 from jobdeck.domain.manifest import PipelineManifest, StepManifest
 from jobdeck.domain.states import Code, Reason, Status
 from jobdeck.store import flows, parents, pipelines, queues, schedules, stops
@@ -19,6 +19,7 @@ from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.store.outcomes import Ending, finish
 
 START: Micros = 1_780_000_000 * SECOND
+NOW: Micros = START + 10**6 * SECOND
 WORDS = ("alpha", "beta", "100%", "a_b", "ÖRE", "Gamma!")
 FLOWS = {
     "mail": ("mail", "mail"),
@@ -50,6 +51,9 @@ class Known:
     started_at: Micros | None = None
     finished_at: Micros | None = None
     error: str = ""
+    reason: str | None = None
+    attempt: int = 0
+    ended_by: int | None = None
 
 
 @dataclass
@@ -68,11 +72,27 @@ def _fits(job: Known, wanted: JobFilter) -> bool:
     pipeline, queue = FLOWS[job.flow]
     text = f"{job.text}\n{job.error}\nword"
     after, before = wanted.created_after, wanted.created_before
+    running = job.status == Status.RUNNING
+    lasted = None
+    if job.started_at is not None:
+        lasted = (job.finished_at if job.finished_at is not None else NOW) - job.started_at
     conditions: tuple[bool, ...] = (
         not wanted.status or job.status in wanted.status,
-        wanted.pipeline in ("", pipeline),
-        wanted.flow in ("", job.flow),
-        wanted.queue in ("", queue),
+        _named(wanted.pipeline, pipeline),
+        _named(wanted.flow, job.flow),
+        _named(wanted.queue, queue),
+        _within(job.started_at, wanted.started, open_=True),
+        _within(job.finished_at, wanted.finished, open_=True),
+        _within(lasted, wanted.duration),
+        _within(job.priority, wanted.priority),
+        _within(job.id, wanted.id),
+        _within(job.attempt, wanted.attempt),
+        all(name == "word" and text == job.text for name, text in wanted.params),
+        not wanted.reason or job.reason in wanted.reason,
+        not wanted.source,
+        _ascii_lower(wanted.error) in _ascii_lower(job.error or ("" if not wanted.error else "-")),
+        wanted.worker is None or (wanted.worker == 1 and (running or job.ended_by == 1)),
+        wanted.pool is None or (wanted.pool == 1 and (running or job.ended_by == 1)),
         after is None or job.created_at >= after,
         before is None or job.created_at < before,
         _ascii_lower(wanted.q) in _ascii_lower(text),
@@ -81,6 +101,20 @@ def _fits(job: Known, wanted: JobFilter) -> bool:
         not wanted.roots or job.parent is None,
     )
     return all(conditions)
+
+
+def _named(text: str, name: str) -> bool:
+    known = text.removeprefix("-").split(",")
+    return not text or (name in known) is not text.startswith("-")
+
+
+def _within(value: int | None, span: Range, *, open_: bool = False) -> bool:
+    low, high = span
+    if value is None:
+        return span == ANY
+    return (low is None or value >= low) and (
+        high is None or (value < high if open_ else value <= high)
+    )
 
 
 def _ascii_lower(text: str) -> str:
@@ -199,11 +233,13 @@ class _Builder:
         for number in stopped:
             job = self.world.known[number]
             job.status, job.finished_at, job.error = Status.STOPPED, self.now, "beta"
+            job.reason, job.attempt = "stopped", job.attempt
 
     def _retry(self, conn: Connection, job_id: int) -> None:
         assert stops.reopen(conn, job_id, now=self.now)
         job = self.world.known[job_id]
         job.status, job.started_at, job.finished_at, job.error = Status.PENDING, None, None, ""
+        job.reason = job.ended_by = None
 
     def _end(self, conn: Connection, row: Claimed) -> Ending | None:
         """Let a claimed job begin, or not, and end, or not."""
@@ -217,6 +253,7 @@ class _Builder:
         begin(conn, [Begun(row.job_id, row.claim, 1, started, row.queue_id, row.flow_id)])
         job.status = Status(fate)
         job.started_at = started
+        job.attempt = row.attempt
         if fate == "running":
             return None
         finished = started + self.dice.randrange(10**6)
@@ -227,6 +264,8 @@ class _Builder:
         else:
             job.finished_at = finished
             job.error = word if failed else ""
+            job.reason = "error" if failed else None
+            job.ended_by = 1
         return Ending(
             **{name: getattr(row, name) for name in READY},
             code=Code[fate.upper()],

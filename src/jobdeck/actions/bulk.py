@@ -126,7 +126,7 @@ def survey(
         return Bulk(action=order.action, number=len(found), examples=found[:examples])
     newest = selections.newest(conn)
     upto = min(upto, newest) if upto else newest
-    told = selections.survey(conn, wanted, upto=upto, examples=examples)
+    told = selections.survey(conn, wanted, upto=upto, now=clock.now(), examples=examples)
     return Bulk(action=order.action, number=told.number, more=told.more, examples=told.examples)
 
 

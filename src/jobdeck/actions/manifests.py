@@ -9,6 +9,7 @@ from jobdeck.domain.names import check_name
 from jobdeck.domain.retry import RetryPolicy
 from jobdeck.domain.schema import ParamsCheck
 from jobdeck.domain.uniqueness import check_rule
+from jobdeck.sdk.settings import check_search
 
 PRIORITY_MAX = 1_000_000
 RETRIES_MAX = 1000
@@ -36,6 +37,7 @@ def check_manifest(manifest: PipelineManifest) -> None:
     ParamsCheck(manifest.params_schema)
     if manifest.unique:
         check_rule(manifest.unique, "unique")
+    check_search(manifest.search)
     for index, rule in enumerate(manifest.schedules):
         _check_rule(rule, f"schedules[{index}]")
 

@@ -72,14 +72,15 @@ class JobsApi(Controller):
         """List jobs, the newest first unless sorted otherwise.
 
         A call looks at a bounded number of jobs: a search may answer with few items, or none,
-        and `next`, and tells with `searched_to` how far back it has looked.
+        and `next`, and tells with `searched_to` how far back it has looked. Sorted otherwise
+        than by `id` or `created`, the newest 10,000 come first, then those before them.
         """
         keys = [key.strip() for key in sort.split(",") if key.strip()] or ["-id"]
         now = clock.now()
         with deck.store.read() as conn:
             page = jobs.find(conn, wanted, sort=keys, limit=limit, cursor=cursor, now=now)
         items = [shapes.Job.at(job, now) for job in page.items]
-        return shapes.Jobs(items, page.next, shapes.when(page.searched_to))
+        return shapes.Jobs(items, page.next, shapes.when(page.searched_to), page.prev)
 
     @get("/count", opt=VIEWER, sync_to_thread=True)
     def count(

@@ -5,9 +5,9 @@ from typing import Annotated, Generic, TypeVar
 
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter, SkipValidation
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from jobdeck.domain import clock, filtertext
+from jobdeck.domain import clock, filtertext, filtervalues
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import PAGE_MAX, SORTS, JobFilter
@@ -68,7 +68,12 @@ def job_filter(
     created_before: _Time = None,
     q: Annotated[
         str,
-        QueryParameter(description="Text in parameters, message or error", max_length=200),
+        QueryParameter(
+            description="A filter as on the page, such as `status:failed created:>2d`, or text "
+            "in parameters, message or error; the other parameters replace what it says of the "
+            "same",
+            max_length=2000,
+        ),
     ] = "",
     parent: _Number = None,
     schedule: _Number = None,
@@ -81,18 +86,19 @@ def job_filter(
     Raises:
         InvalidValue: names the parameter that cannot be read.
     """
-    return JobFilter(
-        status=_statuses(status or ()),
-        pipeline=pipeline,
-        flow=flow,
-        queue=queue,
-        created_after=_time(created_after, "created_after"),
-        created_before=_time(created_before, "created_before"),
-        q=q,
-        parent=parent,
-        schedule=schedule,
-        error_group=error,
-    )
+    given = {
+        "status": _statuses(status or ()),
+        "pipeline": pipeline,
+        "flow": flow,
+        "queue": queue,
+        "created_after": _time(created_after, "created_after"),
+        "created_before": _time(created_before, "created_before"),
+        "parent": parent,
+        "schedule": schedule,
+        "error_group": error,
+    }
+    own = {name: value for name, value in given.items() if value not in ((), "", None)}
+    return structs.replace(filtertext.parse(q, clock.now()), **own)
 
 
 Wanted = NamedDependency[SkipValidation[JobFilter]]
@@ -110,7 +116,7 @@ def _time(text: str | None, field: str) -> Micros | None:
     if "T" in text:
         # An unescaped + before the zone arrives as a space.
         text = text.replace(" ", "+")
-    at = filtertext.moment(text, clock.now(), field)
+    at = filtervalues.moment(text, clock.now(), field)
     if abs(at) > TIME_MAX:
         raise InvalidValue(field, f"{text!r} is beyond all times that a store can hold")
     return at

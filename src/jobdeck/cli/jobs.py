@@ -71,7 +71,7 @@ NONE = "There are no jobs yet. Create one: jobdeck run FLOW"
 def _wanted(words: tuple[str, ...], conditions: dict[str, Any]) -> "JobFilter":
     from msgspec import structs
 
-    from jobdeck.domain import clock, filtertext
+    from jobdeck.domain import clock, filtertext, filtervalues
 
     now = clock.now()
     wanted = filtertext.parse(" ".join(words), now)
@@ -84,7 +84,7 @@ def _wanted(words: tuple[str, ...], conditions: dict[str, Any]) -> "JobFilter":
         values["status"] = filtertext.statuses(",".join(conditions["status"]))
     for name, field in (("since", "created_after"), ("until", "created_before")):
         if conditions[name] is not None:
-            values[field] = filtertext.moment(conditions[name], now, name)
+            values[field] = filtervalues.moment(conditions[name], now, name)
     return structs.replace(wanted, **values)
 
 

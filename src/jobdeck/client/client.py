@@ -185,24 +185,24 @@ class Client(Many, AbstractContextManager["Client"]):
 
     def jobs(
         self,
-        wanted: JobFilter | None = None,
+        wanted: JobFilter | str | None = None,
         *,
         sort: Sequence[str] | str = ("-id",),
         limit: int = PAGE,
         cursor: str | None = None,
         **conditions: Any,
     ) -> Page[Job]:
-        """One page of jobs, the newest first. Give a filter, or its conditions by name:
+        """One page of jobs, the newest first. Give a filter, its text, or its conditions by name:
         `client.jobs(status="failed", flow="load")`. `next` of a page is the `cursor` of the
         following one."""
         keys = [sort] if isinstance(sort, str) else list(sort)
-        return self._backend.find(wanted or filter_of(conditions), keys, limit, cursor)
+        return self._backend.find(filter_of(wanted, conditions), keys, limit, cursor)
 
     def all_jobs(
-        self, wanted: JobFilter | None = None, *, sort: str = "-id", **conditions: Any
+        self, wanted: JobFilter | str | None = None, *, sort: str = "-id", **conditions: Any
     ) -> Iterator[Job]:
         """Every job that matches, page by page."""
-        found = wanted or filter_of(conditions)
+        found = filter_of(wanted, conditions)
         cursor = None
         while True:
             page = self._backend.find(found, [sort], 500, cursor)

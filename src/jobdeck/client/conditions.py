@@ -32,12 +32,16 @@ def schedule_times(settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, **times}
 
 
-def filter_of(conditions: dict[str, Any]) -> JobFilter:
-    """The filter of conditions that a caller gave by name.
+def filter_of(wanted: JobFilter | str | None, conditions: dict[str, Any]) -> JobFilter:
+    """The filter that a caller gave: as it is, as text, or as conditions by name.
 
     Raises:
         InvalidValue: there is no such condition, or a value does not fit; names it.
     """
+    if isinstance(wanted, JobFilter):
+        return wanted
+    if wanted is not None:
+        return filtertext.parse(wanted, clock.now())
     known = JobFilter.__struct_fields__
     for name in conditions:
         if name not in known:

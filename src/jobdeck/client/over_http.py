@@ -13,7 +13,7 @@ from msgspec import Struct
 from jobdeck.actions.pools import Freed
 from jobdeck.client import answers, requests, shapes
 from jobdeck.client.http_transport import TIMEOUT_S, Connection, HttpTransport, wished
-from jobdeck.domain import clock
+from jobdeck.domain import clock, filtertext
 from jobdeck.domain.bulk import Bulk, Item, Order
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
@@ -105,23 +105,14 @@ class OverHttp:
         self, wanted: JobFilter, sort: Sequence[str], limit: int, cursor: str | None
     ) -> Page[Job]:
         query = {
-            "status": ",".join(wanted.status),
-            "pipeline": wanted.pipeline,
-            "flow": wanted.flow,
-            "queue": wanted.queue,
-            "created_after": _time(wanted.created_after),
-            "created_before": _time(wanted.created_before),
-            "q": wanted.q,
-            "parent": wanted.parent,
-            "schedule": wanted.schedule,
-            "error": wanted.error_group,
+            "q": filtertext.format(wanted),
             "sort": ",".join(sort),
             "limit": limit,
             "cursor": cursor,
         }
         page = self.connection.call("GET", "/jobs", shapes.Jobs, query=query)
         items = [item.record() for item in page.items]
-        return Page(items, page.next, shapes.micros(page.searched_to))
+        return Page(items, page.next, shapes.micros(page.searched_to), page.prev)
 
     def count(self, pipeline: str, flow: str, queue: str) -> dict[Status, int]:
         query = {"pipeline": pipeline, "flow": flow, "queue": queue}

@@ -150,12 +150,14 @@ class Job(Shape):
 
 
 class Jobs(Struct, frozen=True):
-    """One page of jobs; `next` is the cursor of the following page, null at the end, and
-    `searched_to` how far back a search has looked so far."""
+    """One page of jobs; `next` is the cursor of the following page, null at the end, `prev` that
+    of the page before, null at the beginning, and `searched_to` how far back a search or a sort
+    has looked so far."""
 
     items: list[Job]
     next: str | None
     searched_to: datetime | None
+    prev: str | None = None
 
 
 class Result(Struct, frozen=True):

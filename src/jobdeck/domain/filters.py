@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.states import Status
+from jobdeck.domain.states import Reason, Status
 
 T = TypeVar("T")
 
@@ -17,10 +17,22 @@ ROWS_MAX = 20_000
 SORTS = ("id", "created", "started", "finished", "duration", "priority", "status")
 
 
+Range = tuple[int | None, int | None]
+"""From the first number to the second, None: without an end."""
+
+ANY: Range = (None, None)
+
+
 class JobFilter(Struct, frozen=True, kw_only=True):
-    """Every condition that is set must hold; an empty one lets all pass. `q` is a text that
-    must occur in the parameters, the message or the error; `roots` leaves children out;
-    `error_group` is the number of an error group: jobs that stand failed by that error."""
+    """Every condition that is set must hold; an empty one lets all pass.
+
+    `pipeline`, `flow` and `queue` name one or several, separated by commas; a `-` before them
+    means: none of these. `q` is a text that must occur in the parameters, the message or the
+    error; `error` one that must occur in the error, and `error_group` the number of an error
+    group: jobs that stand failed by that error. `roots` leaves children out. Of times, in
+    microseconds, the first is within and the second is not; of other ranges both are. `params`
+    are names and the values that they must have, as text.
+    """
 
     status: tuple[Status, ...] = ()
     pipeline: str = ""
@@ -33,12 +45,33 @@ class JobFilter(Struct, frozen=True, kw_only=True):
     schedule: int | None = None
     roots: bool = False
     error_group: int | None = None
+    id: Range = ANY
+    started: Range = ANY
+    finished: Range = ANY
+    duration: Range = ANY
+    attempt: Range = ANY
+    priority: Range = ANY
+    params: tuple[tuple[str, str], ...] = ()
+    reason: tuple[Reason, ...] = ()
+    source: tuple[str, ...] = ()
+    error: str = ""
+    worker: int | None = None
+    pool: int | None = None
+
+
+def names(text: str) -> tuple[list[str], bool]:
+    """The names that a condition such as `pipeline` holds, and whether those are meant that
+    have none of them."""
+    others = text.startswith("-")
+    return [name for name in text.removeprefix("-").split(",") if name], others
 
 
 class Page(Struct, Generic[T], frozen=True):
-    """Some of a list; `next` is the cursor of what follows (None: that was all), and
-    `searched_to` how far back a filter that needs searching has looked so far."""
+    """Some of a list; `next` is the cursor of what follows and `prev` of what stands before
+    (None: nothing), and `searched_to` how far back a filter or an order that needs searching
+    has looked so far."""
 
     items: list[T]
     next: str | None = None
     searched_to: Micros | None = None
+    prev: str | None = None

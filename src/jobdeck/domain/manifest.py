@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from jobdeck.domain.retry import RetryPolicy
 
-_ADDED_LATER = {"memory": None, "coroutine": False, "unique": ""}
+_ADDED_LATER: dict[str, Any] = {"memory": None, "coroutine": False, "unique": "", "search": []}
 
 
 class StepManifest(Struct, frozen=True, kw_only=True):
@@ -24,10 +24,11 @@ class PipelineManifest(Struct, frozen=True, kw_only=True):
     """A pipeline as it was defined in code.
 
     `memory` is the most bytes that one of its jobs may take, `params_schema` the JSON Schema of
-    its parameters. Jobs of a `coroutine` may run side by side in one worker. `unique` is what
-    becomes of a job with the same parameters as an open one: nothing (empty), reject or keep.
-    `fingerprint` changes whenever the definition or the code of its files does; where these lie
-    (`source`) does not matter.
+    its parameters, `search` names those by which its jobs are found quickly. Jobs of a
+    `coroutine` may run side by side in one worker. `unique` is what becomes of a job with the
+    same parameters as an open one: nothing (empty), reject or keep. `fingerprint` changes
+    whenever the definition or the code of its files does; where these lie (`source`) does not
+    matter.
     """
 
     name: str
@@ -40,6 +41,7 @@ class PipelineManifest(Struct, frozen=True, kw_only=True):
     timeout_s: float | None = None
     memory: int | None = None
     coroutine: bool = False
+    search: list[str] = []
     schedules: list[dict[str, Any]] = []
     source: str = ""
     code_hash: str = ""

@@ -9,6 +9,7 @@ from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.errors import StoreError
 from jobdeck.engine.housework import Housework
+from jobdeck.engine.indexing import Indexer
 from jobdeck.engine.leader import Leadership
 from jobdeck.engine.reaper import Reaper
 from jobdeck.engine.scheduler import Scheduler
@@ -34,6 +35,7 @@ class Maintenance:
         self._leadership = Leadership(store)
         self._scheduler = Scheduler(store)
         self._reaper = Reaper(store)
+        self._indexer = Indexer(store)
         self._housework = Housework(store)
         self._trim_at = 0
         self._key = ""
@@ -61,6 +63,7 @@ class Maintenance:
             return TURN_S
         self._reaper.reap()
         self._scheduler.fire_due(clock.now())
+        self._indexer.turn()
         now = clock.now()
         if now >= self._trim_at:
             with self._store.write() as conn:

@@ -36,6 +36,7 @@ def make_manifest(pipeline: Pipeline) -> PipelineManifest:
         timeout_s=pipeline.timeout_s,
         memory=pipeline.memory,
         coroutine=plan.coroutine and pipeline.memory is None,
+        search=pipeline.search,
         schedules=pipeline.schedules,
         unique=pipeline.unique,
         source=_source(pipeline),

@@ -68,6 +68,7 @@ class Pipeline:
         self.rules = settings.retry_rules(given) or RetryRules()
         self.timeout_s = clock.parse_duration(given.get("timeout"), "timeout")
         self.memory = parse_size(given["memory"], "memory") if given.get("memory") else None
+        self.search = settings.check_search(given.get("search", ()))
         self.schedules = settings.schedules(given)
         self.unique = uniqueness.check_rule(given["unique"], "unique") if "unique" in given else ""
         self.hints = settings.check_hints(given.get("hints", {}))

@@ -11,6 +11,8 @@ from jobdeck.domain.retry import RetryPolicy
 ErrorClasses = type[BaseException] | Sequence[type[BaseException]]
 HintKey = type[BaseException] | str | re.Pattern[str]
 Hints = Mapping[HintKey, str | tuple[str, str]]
+SEARCH_MAX = 8
+_PARAM = re.compile(r"[^\s:\"\\]{1,100}")
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 
 
@@ -30,7 +32,8 @@ class StepSettings(TypedDict, total=False):
 class PipelineSettings(TypedDict, total=False):
     """Besides those of a step: the `queue` and `priority` of its jobs (larger goes first), the
     model of its parameters, the `memory` that one may take (512MB), what becomes of a job with
-    the same parameters as an open one (`unique`: "reject" or "keep"), when it runs by itself
+    the same parameters as an open one (`unique`: "reject" or "keep"), names of parameters that
+    its jobs are to be found by quickly (`search`), when it runs by itself
     (`schedule`: one or several cron expressions in `timezone`; `every`: an interval; for both
     `jitter`, `misfire` and `overlap`), and `hints`: by error class or pattern of its text, what
     to do about it, or a pair of that and a link."""
@@ -45,6 +48,7 @@ class PipelineSettings(TypedDict, total=False):
     params: type[Any] | None
     memory: str | None
     unique: str
+    search: Sequence[str]
     schedule: str | Sequence[str]
     every: float | str
     timezone: str
@@ -101,6 +105,20 @@ def check_name(name: object, kind: str) -> str:
             "name='import_orders'",
         )
     return name
+
+
+def check_search(names: object) -> list[str]:
+    """The names of the parameters that jobs are to be found by.
+
+    Raises:
+        InvalidValue: they are none.
+    """
+    fits = isinstance(names, list | tuple) and len(names) <= SEARCH_MAX
+    if not fits or not all(isinstance(n, str) and _PARAM.fullmatch(n) for n in names):  # type: ignore[attr-defined]
+        raise InvalidValue(
+            "search", f"{names!r} will not do; give at most {SEARCH_MAX} names of parameters"
+        )
+    return list(dict.fromkeys(names))  # type: ignore[call-overload]
 
 
 def retry_policy(given: Mapping[str, Any]) -> RetryPolicy | None:

@@ -2,11 +2,13 @@
 
 import os
 from collections import Counter, defaultdict
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, Select, func, select
 
-from jobdeck.domain.states import Code, Status
-from jobdeck.store.tables import counters, flows
+from jobdeck.domain.filters import JobFilter, names
+from jobdeck.domain.states import CODES, Code, Status
+from jobdeck.store.tables import counters, flows, pipelines, queues
 from jobdeck.store.values import driver
 
 Key = tuple[Code | int, int, int]
@@ -124,3 +126,46 @@ def lanes(conn: Connection) -> list[tuple[int, int]]:
     """Queue and flow of every lane in which jobs may be pending."""
     found: list[tuple[int, int]] = driver(conn).execute(_LANES).fetchall()
     return found
+
+
+def can_tell(wanted: JobFilter) -> bool:
+    """Whether the counters know how many jobs the filter means; children count as well."""
+    plain = JobFilter(
+        status=wanted.status,
+        pipeline=wanted.pipeline,
+        flow=wanted.flow,
+        queue=wanted.queue,
+        roots=wanted.roots,
+    )
+    return wanted == plain
+
+
+def matching(conn: Connection, wanted: JobFilter) -> int:
+    """How many jobs the filter means, if `can_tell`."""
+    return sum(by_status(conn, wanted).values())
+
+
+def by_status(conn: Connection, wanted: JobFilter) -> dict[Status, int]:
+    """How many jobs in every status that the filter asks for, if `can_tell`."""
+    query: Select[Any, Any] = select(counters.c.status, func.sum(counters.c.n))
+    query = query.group_by(counters.c.status)
+    if wanted.status:
+        query = query.where(counters.c.status.in_([int(CODES[s]) for s in wanted.status]))
+    if wanted.flow or wanted.pipeline:
+        query = query.join(flows, flows.c.id == counters.c.flow_id)
+        query = _named(query, flows.c.name, wanted.flow)
+    if wanted.pipeline:
+        query = query.join(pipelines, pipelines.c.id == flows.c.pipeline_id)
+        query = _named(query, pipelines.c.name, wanted.pipeline)
+    if wanted.queue:
+        query = query.join(queues, queues.c.id == counters.c.queue_id)
+        query = _named(query, queues.c.name, wanted.queue)
+    found = {Code(status).status: int(n) for status, n in conn.execute(query)}
+    return {status: found.get(status, 0) for status in Status}
+
+
+def _named(query: Select[Any, Any], column: Column[str], text: str) -> Select[Any, Any]:
+    named, others = names(text)
+    if not named:
+        return query
+    return query.where(column.not_in(named) if others else column.in_(named))

@@ -11,10 +11,27 @@ from jobdeck.domain.errors import InvalidValue
 _TYPES = (int, float, bool)
 
 
-def write(order: str, place: list[Any]) -> str:
-    """The cursor of a list in that order that has come to that place, a list of numbers."""
-    text = msgspec.json.encode([order, place])
+BEFORE = "<"
+"""Marks the cursor of what stands before a place."""
+
+
+def write(order: str, place: list[Any], *, before: bool = False) -> str:
+    """The cursor of a list in that order that has come to that place, a list of numbers; or of
+    what stands `before` it."""
+    text = msgspec.json.encode([BEFORE + order if before else order, place])
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+def read_either(cursor: str, order: str, length: int) -> tuple[list[Any], bool]:
+    """The place that `write` was given, and whether what stands before it is meant.
+
+    Raises:
+        InvalidValue: as `read`.
+    """
+    try:
+        return read(cursor, BEFORE + order, length), True
+    except InvalidValue:
+        return read(cursor, order, length), False
 
 
 def read(cursor: str, order: str, length: int) -> list[Any]:

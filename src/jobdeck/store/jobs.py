@@ -103,19 +103,20 @@ def find(
 
     `sort` names fields of `SORTS`, `-` before one for descending order. A call reads a bounded
     number of rows: where more would have to be searched, the page has fewer jobs (perhaps none)
-    and `next` goes on from `searched_to`. `now` is what the duration of running jobs is sorted
-    by (default: the latest time among the jobs).
+    and `next` goes on from `searched_to`. In another order than that of creation the newest
+    10,000 are sorted, back to `searched_to` if there are more; those before them follow, sorted
+    again. `now` is until when running jobs have lasted (default: the latest time among the
+    jobs).
 
     Raises:
-        InvalidValue: a sort, limit or cursor that there is not, or a sort by something else
-            than the number or time of creation of more jobs than can be sorted; names it.
+        InvalidValue: a sort, limit or cursor that there is not; names it.
     """
     found = listing.page(conn, filter, sort=sort, limit=limit, cursor=cursor, now=now)
     items = load(conn, found.ids)
     if filter.status:
         # On PostgreSQL some may have changed since they were found.
         items = [job for job in items if job.status in filter.status]
-    return Page(items=items, next=found.next, searched_to=found.searched_to)
+    return Page(items=items, next=found.next, searched_to=found.searched_to, prev=found.prev)
 
 
 def statuses(conn: Connection, job_ids: Iterable[int]) -> dict[int, Status]:

@@ -1,6 +1,6 @@
 """Reading a page of a list of jobs: bounded slices of the sources, merged in order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
@@ -8,11 +8,13 @@ from sqlalchemy import Connection, text
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import PAGE_MAX, ROWS_MAX, SORTS, JobFilter
-from jobdeck.store import cursors, sorting, sources, walks
+from jobdeck.store import counters, cursors, sorting, sources, walks
 from jobdeck.store.sources import Plan
 
 SCATTERED = 4
 """A row that must be sought for itself counts as so many that lie side by side."""
+COUNT_PART = 2
+"""Counting begins with this part of what a call may read."""
 _FIRST_SLICE = 200
 _GROWTH = 4
 
@@ -23,6 +25,7 @@ class Found(NamedTuple):
     ids: list[int]
     next: str | None
     searched_to: Micros | None
+    prev: str | None = None
 
 
 def page(
@@ -38,34 +41,76 @@ def page(
     order = _order(sort)
     if not 1 <= limit <= PAGE_MAX:
         raise InvalidValue("limit", f"{limit} is not between 1 and {PAGE_MAX}")
-    first = order[0].lstrip("-")
-    if first not in ("id", "created"):
-        return Found(*sorting.page(conn, wanted, order, limit, cursor, now), None)
+    if order[0].lstrip("-") not in ("id", "created"):
+        return Found(*sorting.page(conn, wanted, order, limit, cursor, now))
     descending = order[0].startswith("-")
     name = "-id" if descending else "id"
-    place = cursors.read(cursor, name, 1)[0] if cursor is not None else None
-    plan = sources.plan(conn, wanted)
+    place, before = cursors.read_either(cursor, name, 1) if cursor is not None else (None, False)
+    plan = sources.plan(conn, wanted, now or 0)
+    down = descending is not before
     if place is not None:
-        if descending:
-            plan.high = min(plan.high, int(place) - 1)
+        if down:
+            plan.high = min(plan.high, int(place[0]) - 1)
         else:
-            plan.low = max(plan.low, int(place) + 1)
-    ids, last = _Walk(conn, plan, descending).take(limit)
+            plan.low = max(plan.low, int(place[0]) + 1)
+    ids, last = Walk(conn, plan, down).take(limit)
+    if before:
+        ids.reverse()
+    following = cursors.write(name, [last]) if last is not None else None
+    earlier = None
+    if before and place is not None:
+        # What came before is where this page was asked from.
+        came = ids[-1] if ids else int(place[0]) + (1 if descending else -1)
+        earlier = cursors.write(name, [last], before=True) if last is not None else None
+        following = cursors.write(name, [came])
+    elif place is not None:
+        came = ids[0] if ids else int(place[0]) - (1 if descending else -1)
+        earlier = cursors.write(name, [came], before=True)
+    searched = created_at(conn, None if plan.exact else last)
+    return Found(ids, following, searched, earlier)
+
+
+def created_at(conn: Connection, last: int | None) -> Micros | None:
+    """When the job of that number was created."""
     if last is None:
-        return Found(ids, None, None)
+        return None
     query = text("SELECT created_at FROM jobs WHERE id = :id")
-    searched = None if plan.exact else conn.execute(query, {"id": last}).scalar()
-    return Found(ids, cursors.write(name, [last]), searched)
+    found: Micros | None = conn.execute(query, {"id": last}).scalar()
+    return found
 
 
 def numbers(
-    conn: Connection, wanted: JobFilter, *, after: int, upto: int, limit: int
+    conn: Connection, wanted: JobFilter, *, after: int, upto: int, limit: int, now: Micros
 ) -> tuple[list[int], int | None]:
     """At most `limit` numbers of jobs that the filter means, in their order, above `after` and
     up to `upto`; and the last number that was looked at (None: there are no more)."""
-    plan = sources.plan(conn, wanted)
+    plan = sources.plan(conn, wanted, now)
     plan.low, plan.high = max(plan.low, after + 1), min(plan.high, upto)
-    return _Walk(conn, plan, False).take(limit)
+    return Walk(conn, plan, False).take(limit)
+
+
+class Counted(NamedTuple):
+    """How many jobs a filter means: exactly, or at least so many, found by looking back to a
+    time."""
+
+    n: int
+    exact: bool = True
+    searched_to: Micros | None = None
+
+
+def count(conn: Connection, wanted: JobFilter, now: Micros) -> Counted:
+    """How many jobs the filter means: from the counters where they can tell, else by reading a
+    bounded number of rows, the newest first."""
+    if counters.can_tell(wanted):
+        return Counted(counters.matching(conn, wanted))
+    plan = sources.plan(conn, wanted, now)
+    walk = Walk(conn, plan, descending=True)
+    found = 0
+    query = f"SELECT count(*) FROM ({walks.numbers(conn, plan)}) AS meant" if plan.sources else ""  # noqa: S608
+    for low, high in walk.slices(ROWS_MAX // COUNT_PART):
+        found += walks.run(conn, query, plan, low=low, high=high).scalar_one()
+    last = walk.looked_to
+    return Counted(found, last is None, created_at(conn, last))
 
 
 def _order(sort: Sequence[str]) -> list[str]:
@@ -76,54 +121,57 @@ def _order(sort: Sequence[str]) -> list[str]:
     return order
 
 
-class _Walk:
-    """Goes through the sources of a plan side by side, a slice of the numbers at a time."""
+class Walk:
+    """Goes through the sources of a plan side by side, a slice of the numbers at a time.
+
+    `looked_to` is the number up to which all was looked at when `slices` ends; None: all was.
+    """
 
     def __init__(self, conn: Connection, plan: Plan, descending: bool) -> None:
         self._conn, self._plan, self._descending = conn, plan, descending
         self._low, self._high = plan.low, plan.high
+        self.looked_to: int | None = None
 
     def take(self, limit: int) -> tuple[list[int], int | None]:
         """The next `limit` numbers, and the last that was looked at (None: that was all)."""
         plan, wanted = self._plan, limit + 1
         found: list[int] = []
-        looked = False
+        if plan.exact and plan.walks == 1:
+            found = self._matches(self._low, self._high, wanted)  # the limit ends it
+            return found[:limit], found[limit - 1] if len(found) == wanted else None
+        for low, high in self.slices(wanted if plan.exact else max(_FIRST_SLICE, wanted * _GROWTH)):
+            found += self._matches(low, high, wanted - len(found))
+            if len(found) == wanted:
+                return found[:limit], found[limit - 1]
+        return found, self.looked_to
+
+    def slices(self, rows: int) -> Iterator[tuple[int, int]]:
+        """Ranges of numbers, the first with at most about so many rows to read, until all or as
+        much as one call may read was looked at."""
+        plan = self._plan
         budget = ROWS_MAX // SCATTERED if plan.scattered else ROWS_MAX
-        rows = wanted if plan.exact else max(_FIRST_SLICE, wanted * _GROWTH)
+        looked = False
         while plan.sources and self._low <= self._high:
             rows = min(rows, max(budget // plan.walks, not looked))
             if rows < 1:
-                return found, self._before()
+                self.looked_to = self._high + 1 if self._descending else self._low - 1
+                return
             looked = True
-            end = self._slice_end(rows)
-            found += self._matches(end, wanted - len(found))
-            if len(found) == wanted:
-                return found[:limit], found[limit - 1]
+            end = walks.end_of_slice(
+                self._conn, plan, self._low, self._high, rows, descending=self._descending
+            )
             if end is None:
-                break
+                yield self._low, self._high
+                return
+            yield (end, self._high) if self._descending else (self._low, end)
             budget -= rows * plan.walks
             rows *= _GROWTH
             if self._descending:
                 self._high = end - 1
             else:
                 self._low = end + 1
-        return found, None
 
-    def _before(self) -> int:
-        return self._high + 1 if self._descending else self._low - 1
-
-    def _slice_end(self, rows: int) -> int | None:
-        plan = self._plan
-        if plan.exact and plan.walks == 1:
-            return None  # the limit ends it
-        return walks.end_of_slice(
-            self._conn, plan, self._low, self._high, rows, descending=self._descending
-        )
-
-    def _matches(self, end: int | None, limit: int) -> list[int]:
-        low, high = self._low, self._high
-        if end is not None:
-            low, high = (end, high) if self._descending else (low, end)
+    def _matches(self, low: int, high: int, limit: int) -> list[int]:
         order = "DESC" if self._descending else "ASC"
         sql = f"{walks.numbers(self._conn, self._plan)} ORDER BY id {order} LIMIT :count"
         found = walks.run(self._conn, sql, self._plan, low=low, high=high, count=limit)

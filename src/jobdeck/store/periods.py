@@ -25,6 +25,12 @@ def numbers(conn: Connection, after: Micros | None, before: Micros | None) -> tu
     return low, high
 
 
+def newest(conn: Connection) -> int:
+    """The number of the newest job; 0 if there is none."""
+    found: int | None = conn.exec_driver_sql("SELECT max(id) FROM jobs").scalar()
+    return found or 0
+
+
 def _first_since(conn: Connection, at: Micros, low: int, high: int | None) -> int:
     """By halving, the first number in the range whose job was created at that time or later;
     the end of the range if there is none."""
@@ -37,8 +43,8 @@ def first_since(
     """By halving, the first number of the table's rows in the range whose time is that or later;
     the end of the range, or the number after the newest, if there is none."""
     if high is None:
-        newest = conn.exec_driver_sql(f"SELECT max(id) FROM {table}").scalar()  # noqa: S608
-        high = max((newest or 0) + 1, low)
+        last = conn.exec_driver_sql(f"SELECT max(id) FROM {table}").scalar()  # noqa: S608
+        high = max((last or 0) + 1, low)
         oldest = conn.exec_driver_sql(f"SELECT min(id) FROM {table}").scalar()  # noqa: S608
         low = max(low, min(oldest or 1, high))
     mark = "?" if conn.dialect.name == "sqlite" else "%s"

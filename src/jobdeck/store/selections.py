@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from msgspec import Struct
 from sqlalchemy import Connection, func, select
 
+from jobdeck.domain.clock import Micros
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.states import Code
 from jobdeck.store import counters, listing
-from jobdeck.store.tables import flows, jobs, pipelines, queues, ready, running
+from jobdeck.store.tables import jobs, ready, running
 
 COUNTED = 20_000
 """Jobs that a filter means are counted up to this many, where the counters cannot tell."""
 
 _LOOKS = 20
 _STEP = 5000
-_BY_COUNTERS = ("status", "pipeline", "flow", "queue")
 
 
 class Survey(Struct, frozen=True, kw_only=True):
@@ -27,41 +27,23 @@ class Survey(Struct, frozen=True, kw_only=True):
     examples: list[int] = []
 
 
-def survey(conn: Connection, wanted: JobFilter, *, upto: int, examples: int = 5) -> Survey:
+def survey(
+    conn: Connection, wanted: JobFilter, *, upto: int, now: Micros, examples: int = 5
+) -> Survey:
     """How many jobs up to that number the filter means; reads a bounded number of rows."""
     found: list[int] = []
-    if _by_counters(wanted):
-        some, _ = listing.numbers(conn, wanted, after=0, upto=upto, limit=examples)
-        return Survey(number=_counted(conn, wanted), examples=some)
+    if counters.can_tell(wanted) and not wanted.roots:
+        some, _ = listing.numbers(conn, wanted, after=0, upto=upto, limit=examples, now=now)
+        return Survey(number=counters.matching(conn, wanted), examples=some)
     after: int | None = 0
     for _ in range(_LOOKS):
-        some, after = listing.numbers(conn, wanted, after=after or 0, upto=upto, limit=_STEP)
+        some, after = listing.numbers(
+            conn, wanted, after=after or 0, upto=upto, limit=_STEP, now=now
+        )
         found += some
         if after is None or len(found) >= COUNTED:
             break
     return Survey(number=len(found), more=after is not None, examples=found[:examples])
-
-
-def _by_counters(wanted: JobFilter) -> bool:
-    """Whether it has no condition that the counters know nothing of."""
-    empty = JobFilter()
-    return all(
-        getattr(wanted, name) == getattr(empty, name)
-        for name in JobFilter.__struct_fields__
-        if name not in _BY_COUNTERS
-    )
-
-
-def _counted(conn: Connection, wanted: JobFilter) -> int:
-    ids = {}
-    for name, table in (("pipeline", pipelines), ("flow", flows), ("queue", queues)):
-        if text := getattr(wanted, name):
-            found = conn.execute(select(table.c.id).where(table.c.name == text)).scalar()
-            if found is None:
-                return 0
-            ids[f"{name}_id"] = found
-    totals = counters.totals(conn, **ids)
-    return sum(n for status, n in totals.items() if not wanted.status or status in wanted.status)
 
 
 def newest(conn: Connection) -> int:

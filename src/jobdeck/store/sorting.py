@@ -1,19 +1,32 @@
-"""Lists of jobs in an order that no index has: only of so few that all can be read."""
+"""Lists of jobs in an order that no index has: the newest, as many as can be read, are sorted."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import ROWS_MAX, JobFilter
-from jobdeck.domain.states import Code, Status
-from jobdeck.store import cursors, sources, walks
+from jobdeck.domain.states import Status
+from jobdeck.store import conditions, cursors, periods, sources, walks
 from jobdeck.store.sources import Plan
-from jobdeck.store.values import AnyRow
+from jobdeck.store.tables import jobs
 
-_RANK = {status: rank for rank, status in enumerate(Status)}
+_RANKS = " ".join(
+    f"WHEN {conditions.has_status([status])} THEN {rank}" for rank, status in enumerate(Status)
+)
+_VALUES = {
+    "id": "jobs.id",
+    "priority": "jobs.priority",
+    "status": f"CASE {_RANKS} END",
+    "started": conditions.STARTED,
+    "finished": "jobs.finished_at",
+    "duration": conditions.DURATION,
+}
+_ALWAYS = ("id", "priority", "status")
+"""Every job has these."""
+
+WINDOW = ROWS_MAX // 2
+"""So many jobs are sorted at the most: of more, the newest first, then those before them."""
 
 
 def page(
@@ -23,91 +36,102 @@ def page(
     limit: int,
     cursor: str | None,
     now: Micros | None,
-) -> tuple[list[int], str | None]:
-    """The numbers of the jobs on one page of all that the filter means, in that order, and the
-    cursor of the next page.
+) -> tuple[list[int], str | None, Micros | None, str | None]:
+    """The numbers of the jobs on one page in that order, the cursor of the next page, back to
+    when the jobs that are sorted were created (None: all are), and the cursor of the page
+    before.
 
     Raises:
-        InvalidValue: they are too many to be sorted; or the cursor is none of this list.
+        InvalidValue: the cursor is none of this list.
     """
     # The number decides among equals, and none follows it.
     cut = next((i for i, key in enumerate(order) if key.lstrip("-") in ("id", "created")), None)
     order = [*order, "-id"] if cut is None else [*order[:cut], order[cut].replace("created", "id")]
     name = ",".join(order)
-    place = None if cursor is None else cursors.read(cursor, name, 2 * len(order))
-    plan = sources.plan(conn, wanted)
+    plan = sources.plan(conn, wanted, now or 0)
+    newest, place, before = plan.high, None, False
+    if cursor is not None:
+        (newest, *place), before = cursors.read_either(cursor, name, 1 + 2 * len(order))
+        plan.high = min(plan.high, newest)
+    elif plan.sources:
+        newest = plan.high = min(plan.high, periods.newest(conn))
     if not plan.sources:
-        return [], None
-    _refuse_many(conn, plan, order)
-    rows = _rows(conn, plan)
-    latest = now if now is not None else _latest(rows)
-    keyed = sorted(([*_key(row, order, latest)], row.id) for row in rows)
+        return [], None, None, None
+    edge = _edge(conn, plan)
+    plan.low = max(plan.low, edge)
+    latest = now if now is not None else _latest(conn, newest)
+    # What stands before a place is read away from it, and turned round.
+    found = _keyed(conn, plan, order, latest, place, limit + 1, before=before)
+    shown, more = found[:limit], len(found) > limit
+    if before:
+        shown.reverse()
+
+    def at(key: Sequence[int], **how: bool) -> str:
+        return cursors.write(name, [newest, *key], **how)
+
+    following = earlier = None
+    if shown and (more or before):
+        following = at(shown[-1][1:])
+    elif edge > 0:
+        # None of the numbers of a key is this small, so all come after it.
+        following = cursors.write(name, [edge - 1, *[-1, 0] * len(order)])
+    if shown and (more if before else place is not None and place[0] >= 0):
+        earlier = at(shown[0][1:], before=True)
+    searched = _created_at(conn, plan.low) if edge > 0 else None
+    return [row[0] for row in shown], following, searched, earlier
+
+
+def _keyed(
+    conn: Connection,
+    plan: Plan,
+    order: Sequence[str],
+    now: Micros,
+    place: list[int] | None,
+    limit: int,
+    *,
+    before: bool,
+) -> list[tuple[int, ...]]:
+    """Numbers of jobs with their keys, of which smaller ones come first: two numbers for each
+    column, and what has no value comes last."""
+    keys = [part for key in order for part in _key(key)]
+    columns = ", ".join(f"{part} AS k{n}" for n, part in enumerate(keys))
+    names = ", ".join(f"k{n}" for n in range(len(keys)))
+    way = "DESC" if before else "ASC"
+    where = ""
+    binds: dict[str, int] = {}
     if place is not None:
-        keyed = [pair for pair in keyed if pair[0] > place]
-    ids = [job_id for _, job_id in keyed[:limit]]
-    following = cursors.write(name, keyed[limit - 1][0]) if len(keyed) > limit else None
-    return ids, following
+        marks = ", ".join(f":place{n}" for n in range(len(keys)))
+        where = f"WHERE ({names}) {'<' if before else '>'} ({marks})"
+        binds = {f"place{n}": int(value) for n, value in enumerate(place)}
+    meant = walks.rows(conn, plan, f"jobs.id AS id, {columns}")
+    sql = (
+        f"SELECT id, {names} FROM ({meant}) AS meant {where} "  # noqa: S608
+        f"ORDER BY {', '.join(f'k{n} {way}' for n in range(len(keys)))} LIMIT :count"
+    )
+    plan.binds["now"] = now
+    found = walks.run(conn, sql, plan, low=plan.low, high=plan.high, count=limit, **binds)
+    return [tuple(row) for row in found]
 
 
-def _refuse_many(conn: Connection, plan: Plan, order: Sequence[str]) -> None:
-    rows = max(ROWS_MAX // 2 // plan.walks, 1) + 1
-    if walks.end_of_slice(conn, plan, plan.low, plan.high, rows, descending=True) is not None:
-        raise InvalidValue(
-            "sort",
-            f"too many jobs to sort by {order[0].lstrip('-')}; sort by id or created, or filter "
-            "by a status, flow or shorter time",
-        )
+def _key(key: str) -> tuple[str, str]:
+    value = f"({_VALUES[key.lstrip('-')]})"
+    sign = "-" if key.startswith("-") else ""
+    if key.lstrip("-") in _ALWAYS:
+        return "0", f"{sign}{value}"
+    return f"CASE WHEN {value} IS NULL THEN 1 ELSE 0 END", f"coalesce({sign}{value}, 0)"
 
 
-_COLUMNS = (
-    "jobs.id, jobs.priority, jobs.created_at, jobs.finished_at, jobs.status, "
-    "CASE WHEN jobs.status <> 0 THEN jobs.started_at ELSE "
-    "(SELECT begun_at FROM running WHERE job_id = jobs.id) END AS started_at, "
-    "(SELECT status FROM delayed WHERE job_id = jobs.id) AS later"
-)
+def _latest(conn: Connection, newest: int) -> Micros:
+    return _created_at(conn, newest) or 0
 
 
-def _rows(conn: Connection, plan: Plan) -> Sequence[AnyRow]:
-    sql = walks.rows(conn, plan, _COLUMNS)
-    return walks.run(conn, sql, plan, low=plan.low, high=plan.high).fetchall()
+def _created_at(conn: Connection, job_id: int) -> Micros | None:
+    query = select(jobs.c.created_at).where(jobs.c.id >= job_id).order_by(jobs.c.id).limit(1)
+    return conn.execute(query).scalar()
 
 
-def _latest(rows: Sequence[AnyRow]) -> Micros:
-    times = (row.finished_at or row.started_at or row.created_at for row in rows)
-    return max(times, default=0)
-
-
-def _key(row: AnyRow, order: Sequence[str], now: Micros) -> list[Any]:
-    """Numbers that are in the order wanted; what has no value comes last."""
-    key: list[Any] = []
-    for name in order:
-        value = _value(row, name.lstrip("-"), now)
-        sign = -1 if name.startswith("-") else 1
-        key += [True, 0] if value is None else [False, sign * value]
-    return key
-
-
-def _value(row: AnyRow, name: str, now: Micros) -> int | None:
-    if name == "id":
-        return int(row.id)
-    if name == "priority":
-        return int(row.priority)
-    if name == "status":
-        return _RANK[_status(row)]
-    started: int | None = row.started_at
-    if name == "started":
-        return started
-    finished: int | None = row.finished_at
-    if name == "finished":
-        return finished
-    if started is None:
-        return None
-    return max((now if finished is None else finished) - started, 0)
-
-
-def _status(row: AnyRow) -> Status:
-    if row.status != Code.OPEN:
-        return Code(row.status).status
-    if row.started_at is not None:
-        return Status.RUNNING
-    return Status.PENDING if row.later is None else Code(row.later).status
+def _edge(conn: Connection, plan: Plan) -> int:
+    """The number from which on the jobs are few enough to be sorted; 0: all are."""
+    rows = max(WINDOW // plan.walks, 1) + 1
+    end = walks.end_of_slice(conn, plan, plan.low, plan.high, rows, descending=True)
+    return 0 if end is None else end + 1

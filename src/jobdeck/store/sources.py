@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 from sqlalchemy import Connection, func, select
 
-from jobdeck.domain.filters import JobFilter
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.filters import JobFilter, names
 from jobdeck.domain.states import CODES, FINAL, Code, Status
-from jobdeck.store import periods
+from jobdeck.store import conditions, params, periods
 from jobdeck.store.tables import counters, flows, pipelines, queues
-from jobdeck.store.values import is_number
+from jobdeck.store.values import NUMBER_MAX, is_number
 
 LANES_ROWS = 10_000
 """Lanes with at most so many pending jobs are read as a whole."""
@@ -21,8 +22,8 @@ class Source(NamedTuple):
     """Numbers of jobs in order: `column` of `table`, by an index (none: the primary key).
 
     `seek` are conditions that the index answers, `own` what must be checked of each row.
-    `by_flow` makes it one walk for each of the flows, and a `whole` one is small enough to be
-    read as it is.
+    `by_flow` makes it one walk for each of the flows (whose numbers the plan's bind `flows`
+    holds), and a `whole` one is small enough to be read as it is.
     """
 
     table: str
@@ -32,6 +33,7 @@ class Source(NamedTuple):
     own: tuple[str, ...] = ()
     by_flow: bool = False
     whole: bool = False
+    flows: str = "flow_ids"
 
 
 class Plan(Struct, kw_only=True):
@@ -47,8 +49,7 @@ class Plan(Struct, kw_only=True):
     @property
     def walks(self) -> int:
         """How many places of indexes are read side by side."""
-        flow_ids = len(self.binds.get("flow_ids", ()))
-        return sum(flow_ids if source.by_flow else 1 for source in self.sources)
+        return sum(len(self.binds[s.flows]) if s.by_flow else 1 for s in self.sources)
 
     @property
     def scattered(self) -> bool:
@@ -66,64 +67,79 @@ _EVERY = "id"
 _BY_FLOW = "ix_jobs_flow_id_id"
 
 
-def plan(conn: Connection, wanted: JobFilter) -> Plan:
-    """How to find what the filter means."""
+def plan(conn: Connection, wanted: JobFilter, now: Micros = 0) -> Plan:
+    """How to find what the filter means; `now` is until when jobs that run have lasted."""
     nothing = Plan(low=1, high=0)
-    low, high = periods.numbers(conn, wanted.created_after, wanted.created_before)
+    # What began or ended before a time was created before it.
+    ends = (wanted.created_before, wanted.started[1], wanted.finished[1])
+    before = min((at for at in ends if at is not None), default=None)
+    low, high = periods.numbers(conn, wanted.created_after, before)
+    low, high = max(low, wanted.id[0] or 1), min(high, wanted.id[1] or NUMBER_MAX)
     made = Plan(low=low, high=high, binds={})
-    numbers = (wanted.parent, wanted.schedule, wanted.error_group)
-    if not all(is_number(n) for n in numbers if n is not None):
+    numbers = (wanted.parent, wanted.schedule, wanted.error_group, *wanted.id)
+    if not all(is_number(n) for n in numbers if n is not None) or wanted.id[1] == 0:
         return nothing
-    flow_ids = _flow_ids(conn, wanted)
-    queue_id = _queue_id(conn, wanted.queue)
-    if low > high or flow_ids == [] or queue_id == 0:
+    flow_ids = _flow_ids(conn, wanted, made)
+    queue_ids = _queue_ids(conn, wanted.queue, made)
+    statuses = conditions.statuses(wanted)
+    if low > high or flow_ids == [] or queue_ids == [] or statuses is None:
         return nothing
-    _restrict(made, conn, wanted)
-    statuses = set(wanted.status) if len(set(wanted.status)) < len(Status) else set()
+    made.rest += conditions.own(conn, wanted, now, made.binds)
     if wanted.error_group is not None:
         if statuses and Status.FAILED not in statuses:
             return nothing
-        made.sources = [_by_error(made, wanted, flow_ids, queue_id)]
+        made.sources = [_by_error(made, wanted, flow_ids, queue_ids)]
     elif wanted.parent is not None or wanted.schedule is not None:
-        made.sources = [_by_origin(made, wanted, flow_ids, queue_id, statuses)]
+        made.sources = [_by_origin(made, wanted, flow_ids, queue_ids, statuses)]
     elif statuses and Status.COMPLETED not in statuses:
-        made.sources = list(_by_status(conn, made, flow_ids, queue_id, statuses))
+        made.sources = list(_by_status(conn, made, flow_ids, queue_ids, statuses))
     else:
-        if queue_id is not None:
-            lanes = select(counters.c.flow_id).where(counters.c.queue_id == queue_id).distinct()
+        if queue_ids is not None:
+            lanes = select(counters.c.flow_id).where(counters.c.queue_id.in_(queue_ids)).distinct()
             inside = set(conn.execute(lanes).scalars())
             flow_ids = sorted(inside if flow_ids is None else inside & set(flow_ids))
-        made.sources = [_all(made, flow_ids, queue_id, statuses)]
+        made.sources = _all(conn, made, wanted, flow_ids, queue_ids, statuses)
     if made.walks == 0:
         return nothing
     return made
 
 
-def _restrict(made: Plan, conn: Connection, wanted: JobFilter) -> None:
-    """Conditions that only the jobs' own rows can answer."""
-    if wanted.created_after is not None:
-        made.rest.append("jobs.created_at >= :created_after")
-        made.binds["created_after"] = wanted.created_after
-    if wanted.created_before is not None:
-        made.rest.append("jobs.created_at < :created_before")
-        made.binds["created_before"] = wanted.created_before
-    if wanted.roots:
-        made.rest.append("jobs.parent_id IS NULL")
-    if wanted.q:
-        like = "LIKE" if conn.dialect.name == "sqlite" else "ILIKE"
-        columns = ("params", "message", "error")
-        fits = [f"jobs.{column} {like} :q ESCAPE '!'" for column in columns]
-        made.rest.append(f"({' OR '.join(fits)})")
-        text = wanted.q.replace("\x00", "\ufffd")
-        for character in "!%_":
-            text = text.replace(character, f"!{character}")
-        made.binds["q"] = f"%{text}%"
-
-
 def _all(
-    made: Plan, flow_ids: list[int] | None, queue_id: int | None, statuses: set[Status]
-) -> Source:
-    own = _on_jobs(made, queue_id, statuses)
+    conn: Connection,
+    made: Plan,
+    wanted: JobFilter,
+    flow_ids: list[int] | None,
+    queue_ids: list[int] | None,
+    statuses: set[Status],
+) -> list[Source]:
+    own = _on_jobs(made, queue_ids, statuses)
+    known = params.coverage(conn, wanted.params, flow_ids)
+    if known is None:
+        return [_walk_jobs(made, own, flow_ids)]
+    made.binds |= {"param_name": known.name, "param_value": known.value}
+    made.binds |= {"param_low": known.low, "param_high": known.high}
+    made.binds["param_flows"] = known.flow_ids
+    found = (
+        "job_params.name = :param_name AND job_params.value = :param_value",
+        "job_params.job_id BETWEEN :param_low AND :param_high",
+    )
+    every = " AND ".join(("jobs.id = job_params.job_id", *own))
+    fits = f"EXISTS (SELECT 1 FROM jobs WHERE {every})"  # noqa: S608
+    index = Source("job_params", seek=found, own=(fits,) if own else (), by_flow=True)
+    made_sources = [index._replace(flows="param_flows")]
+    for outside in ("jobs.id < :param_low", "jobs.id > :param_high"):
+        if outside.startswith("jobs.id >") or known.low > 1:
+            walk = Source("jobs", _EVERY, _BY_FLOW, (outside,), own, by_flow=True)
+            made_sources.append(walk._replace(flows="param_flows"))
+    others = None if flow_ids is None else sorted(set(flow_ids) - set(known.flow_ids))
+    if others is None:
+        own = ("jobs.flow_id NOT IN :param_flows", *own)
+    if others is None or others:
+        made_sources.append(_walk_jobs(made, own, others))
+    return made_sources
+
+
+def _walk_jobs(made: Plan, own: tuple[str, ...], flow_ids: list[int] | None) -> Source:
     if flow_ids is None:
         return Source("jobs", _EVERY, own=own)
     made.binds["flow_ids"] = flow_ids
@@ -134,7 +150,7 @@ def _by_origin(
     made: Plan,
     wanted: JobFilter,
     flow_ids: list[int] | None,
-    queue_id: int | None,
+    queue_ids: list[int] | None,
     statuses: set[Status],
 ) -> Source:
     if wanted.parent is not None:
@@ -149,22 +165,24 @@ def _by_origin(
     if flow_ids is not None:
         made.rest.append("jobs.flow_id IN :flow_ids")
         made.binds["flow_ids"] = flow_ids
-    return Source("jobs", _EVERY, index, (seek,), own=_on_jobs(made, queue_id, statuses))
+    return Source("jobs", _EVERY, index, (seek,), own=_on_jobs(made, queue_ids, statuses))
 
 
 def _by_error(
-    made: Plan, wanted: JobFilter, flow_ids: list[int] | None, queue_id: int | None
+    made: Plan, wanted: JobFilter, flow_ids: list[int] | None, queue_ids: list[int] | None
 ) -> Source:
     """Only jobs that stand failed have a group."""
     made.binds["error_group"] = wanted.error_group
     for column, name, value in (
         ("parent_id", "parent", wanted.parent),
         ("schedule_id", "schedule", wanted.schedule),
-        ("queue_id", "queue_id", queue_id),
     ):
         if value is not None:
             made.rest.append(f"jobs.{column} = :{name}")
             made.binds[name] = value
+    if queue_ids is not None:
+        made.rest.append("jobs.queue_id IN :queue_ids")
+        made.binds["queue_ids"] = queue_ids
     own: tuple[str, ...] = ()
     if flow_ids is not None:
         # The sign keeps SQLite from an index that is in another order than the numbers.
@@ -174,51 +192,37 @@ def _by_error(
     return Source("unsuccessful", "job_id", "ix_unsuccessful_group", seek, own)
 
 
-def _on_jobs(made: Plan, queue_id: int | None, statuses: set[Status]) -> tuple[str, ...]:
+def _on_jobs(made: Plan, queue_ids: list[int] | None, statuses: set[Status]) -> tuple[str, ...]:
     """All conditions, where the numbers are read from `jobs` itself."""
-    if queue_id is not None:
-        made.rest.append("jobs.queue_id = :queue_id")
-        made.binds["queue_id"] = queue_id
+    if queue_ids is not None:
+        made.rest.append("jobs.queue_id IN :queue_ids")
+        made.binds["queue_ids"] = queue_ids
     if statuses:
-        made.rest.append(f"({' OR '.join(_has_status(statuses))})")
+        made.rest.append(conditions.has_status(statuses))
     own, made.rest = tuple(made.rest), []
     return own
-
-
-def _has_status(statuses: Iterable[Status]) -> Iterable[str]:
-    standing = "jobs.status = 0 AND EXISTS (SELECT 1 FROM {0} WHERE {0}.job_id = jobs.id{1})"
-    for status in sorted(statuses):
-        if status in FINAL:
-            yield f"jobs.status = {int(CODES[status])}"
-        elif status == Status.PENDING:
-            yield standing.format("ready", "")
-            yield standing.format("running", " AND running.begun_at IS NULL")
-        elif status == Status.RUNNING:
-            yield standing.format("running", " AND running.begun_at IS NOT NULL")
-        else:
-            yield standing.format("delayed", f" AND delayed.status = {int(CODES[status])}")
 
 
 def _by_status(
     conn: Connection,
     made: Plan,
     flow_ids: list[int] | None,
-    queue_id: int | None,
+    queue_ids: list[int] | None,
     statuses: set[Status],
 ) -> Iterable[Source]:
     """The small tables hold all but the completed."""
     if flow_ids is not None:
         made.binds["flow_ids"] = flow_ids
-    if queue_id is not None:
-        made.binds["queue_id"] = queue_id
+    if queue_ids is not None:
+        made.binds["queue_ids"] = queue_ids
         if statuses & FINAL:
-            made.rest.append("jobs.queue_id = :queue_id")
+            made.rest.append("jobs.queue_id IN :queue_ids")
     # The sign keeps SQLite from an index that is in another order than the numbers.
     lane = tuple(
         condition
         for condition, value in (
             ("+flow_id IN :flow_ids", flow_ids),
-            ("+queue_id = :queue_id", queue_id),
+            ("+queue_id IN :queue_ids", queue_ids),
         )
         if value is not None
     )
@@ -229,7 +233,7 @@ def _by_status(
         else:
             yield Source("unsuccessful", "job_id", "ix_unsuccessful_flow", (seek,), by_flow=True)
     if Status.PENDING in statuses:
-        yield _pending(conn, made, lane, flow_ids, queue_id)
+        yield _pending(conn, made, lane, flow_ids, queue_ids)
         yield Source("running", own=("begun_at IS NULL", *lane))
     if Status.RUNNING in statuses:
         yield Source("running", own=("begun_at IS NOT NULL", *lane))
@@ -245,7 +249,7 @@ def _pending(
     made: Plan,
     lane: tuple[str, ...],
     flow_ids: list[int] | None,
-    queue_id: int | None,
+    queue_ids: list[int] | None,
 ) -> Source:
     if not lane:
         return Source("ready")
@@ -255,8 +259,8 @@ def _pending(
         .group_by(counters.c.queue_id, counters.c.flow_id)
         .having(func.sum(counters.c.n) > 0)
     )
-    if queue_id is not None:
-        query = query.where(counters.c.queue_id == queue_id)
+    if queue_ids is not None:
+        query = query.where(counters.c.queue_id.in_(queue_ids))
     if flow_ids is not None:
         query = query.where(counters.c.flow_id.in_(flow_ids))
     lanes = conn.execute(query).fetchall()
@@ -268,21 +272,39 @@ def _pending(
     return Source("ready", "job_id", "ix_ready_lane", seek, whole=True)
 
 
-def _flow_ids(conn: Connection, wanted: JobFilter) -> list[int] | None:
-    """The flows that the filter names; None: it names none."""
+def _flow_ids(conn: Connection, wanted: JobFilter, made: Plan) -> list[int] | None:
+    """The flows that the filter names; None: it names none, or only some that are not meant."""
     if not wanted.flow and not wanted.pipeline:
         return None
-    query = select(flows.c.id).order_by(flows.c.id)
-    if wanted.flow:
-        query = query.where(flows.c.name == wanted.flow)
-    if wanted.pipeline:
-        query = query.join(pipelines, pipelines.c.id == flows.c.pipeline_id)
-        query = query.where(pipelines.c.name == wanted.pipeline)
-    return list(conn.execute(query).scalars())
+    query = select(flows.c.id, flows.c.name, pipelines.c.name).order_by(flows.c.id)
+    rows = conn.execute(query.join(pipelines, pipelines.c.id == flows.c.pipeline_id)).fetchall()
+    found: set[int] | None = None
+    excluded: set[int] = set()
+    for text, place in ((wanted.flow, 1), (wanted.pipeline, 2)):
+        named, others = names(text)
+        fits = {row[0] for row in rows if row[place] in named}
+        if others:
+            excluded |= fits
+        elif named:
+            found = fits if found is None else found & fits
+    if found is not None:
+        return sorted(found - excluded)
+    if excluded:
+        made.rest.append("jobs.flow_id NOT IN :other_flows")
+        made.binds["other_flows"] = sorted(excluded)
+    return None
 
 
-def _queue_id(conn: Connection, name: str) -> int | None:
-    """The queue that the filter names, 0 if there is none of that name; None: it names none."""
-    if not name:
+def _queue_ids(conn: Connection, text: str, made: Plan) -> list[int] | None:
+    """The queues that the filter names; None: it names none, or only some that are not meant."""
+    named, others = names(text)
+    if not named:
         return None
-    return conn.execute(select(queues.c.id).where(queues.c.name == name)).scalar() or 0
+    query = select(queues.c.id).where(queues.c.name.in_(named)).order_by(queues.c.id)
+    found = list(conn.execute(query).scalars())
+    if not others:
+        return found
+    if found:
+        made.rest.append("jobs.queue_id NOT IN :other_queues")
+        made.binds["other_queues"] = found
+    return None

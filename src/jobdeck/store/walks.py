@@ -46,7 +46,7 @@ def _nth(conn: Connection, source: Source, descending: bool) -> str:
     if not source.by_flow:
         return inner
     best = "max" if descending else "min"
-    return f"(SELECT {best}({inner}) FROM flows AS spread WHERE spread.id IN :flow_ids)"  # noqa: S608
+    return f"(SELECT {best}({inner}) FROM flows AS spread WHERE spread.id IN :{source.flows})"  # noqa: S608
 
 
 def numbers(conn: Connection, plan: Plan) -> str:
@@ -77,7 +77,7 @@ def _found(conn: Connection, plan: Plan) -> str:
         column = f"{source.table}.{source.column}"
         where = [*source.seek, *source.own, f"{column} BETWEEN :low AND :high"]
         if source.by_flow:
-            where.insert(0, f"{source.table}.flow_id IN :flow_ids")
+            where.insert(0, f"{source.table}.flow_id IN :{source.flows}")
         parts.append(
             f"SELECT {column} AS id FROM {_from(conn, source)} "  # noqa: S608
             f"WHERE {' AND '.join(where)}"

@@ -67,7 +67,7 @@ class _Bulk:
         while after is not None and wanted is not None:
             with chore.store.read() as conn:
                 found, after = listing.numbers(
-                    conn, wanted, after=after, upto=params["upto"], limit=GATHER
+                    conn, wanted, after=after, upto=params["upto"], limit=GATHER, now=clock.now()
                 )
             with chore.transaction() as conn:
                 bulk.add(conn, chore.job_id, found)
