@@ -2,7 +2,7 @@
 
 import time
 
-from jobdeck import job
+from jobdeck import Context, job
 
 
 @job
@@ -42,3 +42,12 @@ def _of_queue(number: int) -> None:
 
 for _number in range(10):
     _of_queue(_number)
+
+
+@job
+def steady(ctx: Context, to: str = "") -> None:
+    """Logs a line and works for a millisecond."""
+    ctx.log.info("sending", to=to)
+    until = time.perf_counter() + 0.001
+    while time.perf_counter() < until:
+        pass

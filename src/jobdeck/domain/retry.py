@@ -4,6 +4,9 @@ import random
 
 from msgspec import Struct
 
+LONGEST_S = 366 * 86400.0
+"""Whatever the other side asks for: a year."""
+
 MAX_LOSSES = 3
 """How often a job may lose its worker before it is failed; a job that kills its worker
 must not take down a pool for ever."""
@@ -30,4 +33,4 @@ class RetryPolicy(Struct, frozen=True):
             return None
         delay = min(self.backoff_s * 2.0 ** min(failures - 1, 60), self.max_s)
         delay *= 1 - self.jitter * random.random()
-        return max(delay, retry_after_s or 0.0)
+        return min(max(delay, retry_after_s or 0.0), LONGEST_S)

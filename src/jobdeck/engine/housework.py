@@ -121,15 +121,20 @@ class Housework:
     def _take(self) -> None:
         now = clock.now()
         taken: list[Claimed] = []
+        mine = self._pool_id
+        # Should the commit's answer be lost, jobs may be this number's that nobody does: under
+        # another number they are given back.
+        self._pool_id = mine if self._store.sqlite else 0
         with self._store.write() as conn:
             lanes, allowed = self._catalogue.lanes(conn, now)
             for lane in lanes:
                 if lane[1] not in self._busy and lane[1] not in {each.flow_id for each in taken}:
-                    taken += claim(conn, [lane], 1, self._pool_id, now, allowed)
+                    taken += claim(conn, [lane], 1, mine, now, allowed)
             begin(conn, [Begun(*_key(c), None, now, c.queue_id, c.flow_id) for c in taken])
             if taken:
                 rows = [("job", str(each.job_id), "started") for each in taken]
                 changes.add(conn, now, [*rows, ("jobs", "", "started")])
+        self._pool_id = mine
         for each in taken:
             name = f"job {each.job_id}"
             thread = threading.Thread(target=self._do, args=(each,), name=name, daemon=True)

@@ -104,6 +104,7 @@ class Pool:
         self._watch = CommitWatch(store)
         self._steady = SteadyClock()
         self._in_doubt = False
+        self._deaf = False
         self._look = True
         self._more = True
         self._asleep = False
@@ -166,7 +167,20 @@ class Pool:
         self._told_to_recycle = True
 
     def _on_poke(self) -> None:
-        self._listener.drain()
+        self._look = True
+        try:
+            self._listener.drain()
+        except StoreError:
+            self._selector.unregister(self._listener)
+            self._listener.close()
+            self._deaf = True
+            raise
+
+    def _listen(self) -> None:
+        """Listen again once the database answers that has broken off."""
+        self._listener = self.store.listener()
+        self._selector.register(self._listener, selectors.EVENT_READ, self._on_poke)
+        self._deaf = False
         self._look = True
 
     def _open(self) -> None:
@@ -206,6 +220,8 @@ class Pool:
 
     def _turn(self) -> None:
         try:
+            if self._deaf:
+                self._listen()
             self._prepare(clock.now())
             patience = self._patience(clock.now())
             if patience > 0 and not self._asleep and not self.store.sqlite and self._hungry():

@@ -19,7 +19,7 @@ from jobdeck.store.tables import workers
 log = structlog.get_logger()
 
 _SAME_START_S = 2.0
-_SUSPECT_S = 3.0
+_SUSPECT_S = 5.0
 """How long the beat of a pool may rest whose process seems to be another one."""
 
 

@@ -37,8 +37,8 @@ def describe(error: BaseException, step: str, hints: Hints) -> JobError:
         message=message,
         step=step,
         traceback=trace(error),
-        hint=hint,
-        link=link,
+        hint=clean(str(hint)),
+        link=clean(str(link)),
     )
 
 
@@ -47,8 +47,8 @@ def type_text(error: BaseException) -> str:
     kind = type(error)
     module = str(getattr(kind, "__module__", ""))
     if module == "builtins" or module.startswith("jobdeck."):
-        return kind.__qualname__
-    return f"{module}.{kind.__qualname__}"
+        return clean(kind.__qualname__)
+    return clean(f"{module}.{kind.__qualname__}")
 
 
 def text(error: BaseException) -> str:
@@ -61,7 +61,7 @@ def text(error: BaseException) -> str:
         message = str(error)
         return clean(message[:MESSAGE_CHARS])
     except BaseException:
-        return f"<a {type(error).__qualname__} without a readable text>"
+        return clean(f"<a {type(error).__qualname__} without a readable text>")
 
 
 def clean(message: str) -> str:

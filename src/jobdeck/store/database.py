@@ -267,10 +267,17 @@ class Store:
         return None
 
     def listener(self) -> Listener:
-        """What a sleeping pool waits on; see `wake`."""
+        """What a sleeping pool waits on; see `wake`.
+
+        Raises:
+            StoreError: the database cannot be reached.
+        """
         if self.path:
             return SocketListener(self.path)
-        return PostgresListener(self.writer)
+        try:
+            return PostgresListener(self.writer)
+        except self.errors as error:
+            raise explain(error, self.name) from error
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine
 
+from jobdeck.domain.errors import StoreUnreachable
+
 
 class Listener(Protocol):
     """Something to put into a selector; readable when there may be work."""
@@ -23,7 +25,11 @@ class Listener(Protocol):
         """The descriptor to wait on."""
 
     def drain(self) -> None:
-        """Forget what has arrived."""
+        """Forget what has arrived.
+
+        Raises:
+            StoreError: nothing will arrive any more; close it, and make another one.
+        """
 
     def close(self) -> None:
         """Stop listening."""
@@ -75,16 +81,20 @@ class PostgresListener:
         connection.autocommit = True
         connection.execute("LISTEN jobdeck_wake")
         self._connection = connection
+        # Asked for later, a connection that is lost would not tell.
+        self._fd: int = connection.fileno()
 
     def fileno(self) -> int:
         """The descriptor to wait on."""
-        number: int = self._connection.fileno()
-        return number
+        return self._fd
 
     def drain(self) -> None:
         """Forget what has arrived."""
-        for _ in self._connection.notifies(timeout=0):
-            pass
+        try:
+            for _ in self._connection.notifies(timeout=0):
+                pass
+        except Exception as error:
+            raise StoreUnreachable(f"The database no longer wakes this process: {error}") from None
 
     def close(self) -> None:
         """Stop listening."""

@@ -35,6 +35,8 @@ SPEAKING: ContextVar[JobSpec | None] = ContextVar("jobdeck_job", default=None)
 
 LINES = 200
 GATHER_S = 0.1
+_LARGEST = 2**63 - 1
+_NOTE_CHARS = 1_000
 _CUT = (
     f"Further lines of this attempt are not kept: the limit is {limits.LOG_LINES:,} of them, or "
     f"{limits.LOG_CHARS // 1_000_000} MB."
@@ -145,7 +147,9 @@ class SocketRuntime:
             if lines:
                 self._outbox.put(Logs(job.job, job.claim, job.attempt, lines))
             if check_in is not None:
-                self._outbox.put(CheckIn(job.job, job.claim, clock.now(), *check_in))
+                done, total, note = check_in
+                sound = _whole(done), None if total is None else _whole(total), _short(note)
+                self._outbox.put(CheckIn(job.job, job.claim, clock.now(), *sound))
             if snapshot is not None:
                 self._outbox.put(_report(job, snapshot()))
 
@@ -251,6 +255,18 @@ class SocketRuntime:
         job = self.current
         if job is not None and (job.job, job.claim) == key:
             self._coroutines.wake()
+
+
+def _whole(number: float) -> int:
+    """What code told of its progress as a number that a store can keep."""
+    try:
+        return max(min(int(number), _LARGEST), 0)
+    except (ArithmeticError, TypeError, ValueError):
+        return 0
+
+
+def _short(note: object) -> str:
+    return clean(str(note))[:_NOTE_CHARS]
 
 
 def _report(job: JobView, state: StepState) -> StepReport:

@@ -1,0 +1,215 @@
+"""A whole Jobdeck under load whose processes are killed at random moments."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from jobdeck.client import Client
+from jobdeck.domain.errors import JobdeckError
+from tests.integration.launched import Launched, alive, environment, until
+
+PIPELINES = '''
+import os, time
+from jobdeck import Context, Pipeline, job
+
+def mark(ctx: Context) -> None:
+    """One write, so that lines never mix; it stays whatever is killed."""
+    file = os.open(os.environ["MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(file, f"{ctx.job_id} {ctx.attempt}\\n".encode())
+    os.close(file)
+
+@job
+def quick(ctx: Context) -> None:
+    mark(ctx)
+
+@job
+def nap(ctx: Context, seconds: float = 0.05) -> None:
+    mark(ctx)
+    time.sleep(seconds)
+
+@job(retries=2, backoff=0.2)
+def flaky(ctx: Context) -> None:
+    mark(ctx)
+    if ctx.attempt == 1:
+        raise ValueError("not yet")
+
+family = Pipeline("family")
+
+@family.step
+def split(ctx: Context) -> None:
+    ctx.map(quick, [{} for _ in range(3)])
+
+@family.step
+def gather(ctx: Context) -> int:
+    mark(ctx)
+    return len(list(ctx.children()))
+'''
+FLOWS = ("quick", "quick", "quick", "nap", "flaky", "family")
+PREYS = (
+    *("worker",) * 12,
+    *("pool",) * 3,
+    *("maintenance",) * 2,
+    *("web",) * 2,
+    "supervisor",
+)
+
+
+class Site:
+    """Several `jobdeck up` on one store. Whoever falls is started again, by its supervisor or,
+    if that falls or gives up, here."""
+
+    def __init__(self, store: str, folder: Path, *, starts: int, workers: int) -> None:
+        self.store, self.folder = store, folder
+        self.marks = folder / "marks"
+        self.marks.touch()
+        self.temp = folder / "tmp"
+        self.temp.mkdir()
+        (folder / "work.py").write_text(PIPELINES)
+        self._argv = [sys.executable, "-m", "jobdeck.cli", "up", "work.py", "--port", "0"]
+        self._argv += ["--workers", str(workers)]
+        self.ups = [self._start() for _ in range(starts)]
+        self.seen: dict[int, psutil.Process] = {}
+        for up in self.ups:
+            up.link()
+
+    def _start(self) -> Launched:
+        env = environment(
+            JOBDECK_STORE=self.store,
+            JOBDECK_LOG_LEVEL="error",
+            MARKS=str(self.marks),
+            TMPDIR=str(self.temp),
+        )
+        return Launched(self._argv, cwd=self.folder, env=env)
+
+    def tend(self) -> int:
+        """Start again what has ended; gives how many."""
+        ended = [up for up in self.ups if up.process.poll() is not None]
+        for up in ended:
+            up.expect_gone(10)
+            up.__exit__(None, None, None)
+            self.ups.remove(up)
+            self.ups.append(self._start())
+        return len(ended)
+
+    def preys(self) -> dict[str, list[psutil.Process]]:
+        """All processes by their role."""
+        found: dict[str, list[psutil.Process]] = {role: [] for role in set(PREYS)}
+        for up in self.ups:
+            if up.process.poll() is None:
+                found["supervisor"].append(psutil.Process(up.process.pid))
+            for process in up.descendants():
+                self.seen[process.pid] = process
+                with contextlib.suppress(psutil.Error):
+                    role = _role(process.cmdline())
+                    if role in found:
+                        found[role].append(process)
+        return found
+
+    def end(self) -> list[int]:
+        """End all of it politely; gives the exit codes."""
+        codes = [up.end(signal.SIGTERM, 30) for up in self.ups]
+        for up in self.ups:
+            up.__exit__(None, None, None)
+        return codes
+
+    def left(self) -> list[psutil.Process]:
+        """What still runs of all that ever ran."""
+        return [process for process in self.seen.values() if alive(process)]
+
+
+def _role(line: list[str]) -> str:
+    if "jobdeck.worker" in line:
+        return "worker"
+    return line[line.index("jobdeck.cli.child") + 1] if "jobdeck.cli.child" in line else ""
+
+
+class Load:
+    """Creates jobs at a steady rate in a thread until it is told to end."""
+
+    def __init__(self, store: str, seed: int, *, pause_s: float, each: int) -> None:
+        self.created: set[int] = set()
+        self.refused = 0
+        self._dice = random.Random(seed)
+        self._pause_s, self._each = pause_s, each
+        self._client = Client(store=store)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._pause_s):
+            flow = self._dice.choice(FLOWS)
+            items: list[dict[str, Any]] = [{}] * self._dice.randint(1, self._each)
+            try:
+                self.created.update(self._client.create_many(flow, items))
+            except JobdeckError:
+                self.refused += 1
+
+    def end(self) -> None:
+        """Create no more."""
+        self._ended.set()
+        self._thread.join()
+        self._client.close()
+
+
+def hunt(
+    site: Site,
+    seed: int,
+    *,
+    kills: int,
+    pause_s: float,
+    restart: Callable[[], None] | None = None,
+    every: int = 100,
+) -> Counter[str]:
+    """Kill that many processes, each after a random pause; `restart` the database after `every`
+    so many kills. Gives what fell, by role."""
+    dice = random.Random(seed)
+    fallen: Counter[str] = Counter()
+    while sum(fallen.values()) < kills:
+        time.sleep(dice.uniform(0, 2 * pause_s))
+        role = dice.choice(PREYS)
+        preys = site.preys()[role]
+        if preys:
+            with contextlib.suppress(psutil.Error):
+                dice.choice(preys).send_signal(signal.SIGKILL)
+                fallen[role] += 1
+                if restart is not None and sum(fallen.values()) % every == 0:
+                    restart()
+                    fallen["database"] += 1
+        fallen["given up"] += site.tend() - (role == "supervisor" and bool(preys))
+    return fallen
+
+
+def wait_until_done(store: Any, seconds: float) -> None:
+    """Wait until no job is open."""
+    from sqlalchemy import text
+
+    def open_jobs() -> int:
+        with store.read() as conn:
+            return int(
+                conn.execute(
+                    text(
+                        "SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM running)"
+                        " + (SELECT count(*) FROM delayed)"
+                    )
+                ).scalar_one()
+            )
+
+    until(lambda: open_jobs() == 0, "the end of all jobs", seconds)
+
+
+def sockets(temp: Path) -> list[Path]:
+    """The sockets by which pools are woken."""
+    return list(temp.glob(f"jobdeck-{os.getuid()}/*/*.sock"))

@@ -1,0 +1,312 @@
+"""What goes wrong around Jobdeck: it waits, says so, and goes on by itself; no job is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from jobdeck.domain.errors import StoreError
+from jobdeck.domain.states import Status
+from jobdeck.engine.reaper import Reaper
+from jobdeck.store import counters, pools
+from jobdeck.store.database import Store
+from tests.conftest import SKIPPED
+from tests.integration.engine.harness import Deck, wait_for
+from tests.stores import Cluster
+
+CODE = """
+    import os, time
+
+    @job(timeout="60s")
+    def nap(seconds: float = 0.0) -> int:
+        time.sleep(seconds)
+        return 1
+
+    @job
+    def mark(ctx: Context, path: str) -> None:
+        with open(path, "a") as file:
+            file.write(f"{ctx.job_id}\\n")
+        time.sleep(0.01)
+"""
+# Stands for the system's clock in every process that is started with it.
+CLOCK = """
+import os, time
+_real, _path = time.time_ns, os.environ["TEST_CLOCK"]
+def _now():
+    with open(_path) as file:
+        return _real() + int(file.read() or 0) * 10**9
+time.time_ns = _now
+time.time = lambda: _now() / 1e9
+"""
+sqlite_only = pytest.mark.parametrize("database", ["sqlite"])
+postgres_only = pytest.mark.parametrize("database", ["postgres"])
+
+
+def totals(store: Store) -> dict[Status, int]:
+    with store.read() as conn:
+        return {status: n for status, n in counters.totals(conn).items() if n}
+
+
+def check_counters(store: Store) -> None:
+    """They equal the rows, none of which is open any more."""
+    with store.read() as conn:
+        rows = Counter(conn.execute(text("SELECT status FROM jobs")).scalars())
+        assert {int(code): n for code, n in rows.items()} == {
+            int(row[0]): int(row[1])
+            for row in conn.execute(
+                text("SELECT status, sum(n) FROM counters GROUP BY status HAVING sum(n) <> 0")
+            )
+        }
+        for table in ("ready", "running", "delayed"):
+            assert conn.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0
+
+
+def all_done(store: Store, many: int) -> bool:
+    try:
+        return totals(store) == {Status.COMPLETED: many}
+    except StoreError:
+        return False
+
+
+# -- the clock -----------------------------------------------------------------------------
+
+
+@sqlite_only
+def test_a_clock_set_forward_and_back_by_hours(deck: Deck, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No job times out, no pool is lost, nothing waits for the clock to come round."""
+    offset = deck.folder / "offset"
+    (deck.folder / "sitecustomize.py").write_text(CLOCK)
+    monkeypatch.setenv("PYTHONPATH", str(deck.folder))
+    monkeypatch.setenv("TEST_CLOCK", str(offset))
+
+    def set_clock(hours: int) -> None:
+        new = offset.with_suffix(".new")
+        new.write_text(str(hours * 3600))
+        new.replace(offset)
+
+    set_clock(0)
+    deck.define(CODE)
+    deck.start_maintenance()
+    pool = deck.start_pool(workers=1)
+    for hours in (3, -3):
+        [running] = deck.enqueue("nap", seconds=1.0)
+        deck.wait(running, Status.RUNNING)
+        set_clock(hours)
+        [after] = deck.enqueue("nap")
+        assert deck.wait(running).status == Status.COMPLETED
+        assert deck.wait(after).status == Status.COMPLETED
+        [stopped] = deck.enqueue("nap", seconds=50)
+        deck.wait(stopped, Status.RUNNING)
+        number, beat = _beat(deck, pool.pid)
+        deck.request_stop(stopped, "kill")
+        assert deck.wait(stopped).status == Status.STOPPED
+        wait_for_beat(deck, pool.pid, beat)
+        for job_id in (running, after, stopped):
+            job = deck.job(job_id)
+            assert (job.pool, job.losses) == (number, 0)
+            assert (job.finished_at or 0) >= (job.started_at or 0)
+
+
+def wait_for_beat(deck: Deck, pid: int, before: int) -> None:
+    wait_for("a heartbeat", lambda: _beat(deck, pid)[1] > before, 5)
+
+
+def _beat(deck: Deck, pid: int) -> tuple[int, int]:
+    with deck.store.read() as conn:
+        [own] = [each for each in pools.beats(conn) if each.pid == pid]
+    assert own.state == "running"
+    return own.id, own.beat
+
+
+# -- pools ---------------------------------------------------------------------------------
+
+
+def test_a_pool_frozen_past_its_lease_and_woken(deck: Deck) -> None:
+    """Its worker completes the job meanwhile: that report comes too late and changes nothing."""
+    deck.define(CODE)
+    marks = deck.folder / "marks"
+    frozen = deck.start_pool(workers=1)
+    [job_id] = deck.enqueue("nap", seconds=0.5)
+    deck.wait(job_id, Status.RUNNING)
+    os.kill(frozen.pid, signal.SIGSTOP)
+    try:
+        reaper = Reaper(deck.store, lease_s=1.2)
+        wait_for("the end of the lease", reaper.reap, 10)
+        deck.start_pool(workers=1)
+        job = deck.wait(job_id)
+    finally:
+        os.kill(frozen.pid, signal.SIGCONT)
+    assert (job.status, job.attempt, job.losses) == (Status.COMPLETED, 2, 1)
+    wait_for("its return", lambda: _running_pools(deck) == [2, 3])
+    ids = [deck.enqueue("mark", path=str(marks))[0] for _ in range(10)]
+    for each in ids:
+        assert deck.wait(each).status == Status.COMPLETED
+    assert deck.job(job_id) == job
+    assert sorted(map(int, marks.read_text().split())) == ids
+    check_counters(deck.store)
+
+
+def _running_pools(deck: Deck) -> list[int]:
+    with deck.store.read() as conn:
+        return [pool.id for pool in pools.all(conn) if pool.state == "running"]
+
+
+# -- the store -----------------------------------------------------------------------------
+
+
+@sqlite_only
+def test_a_database_locked_by_another_process_for_seconds(deck: Deck) -> None:
+    deck.define(CODE)
+    deck.start_pool(workers=2)
+    ids = deck.enqueue("nap", 20, seconds=0.05)
+    deck.wait(ids[0])
+    with deck.store.write():
+        time.sleep(1.5)
+    for job_id in ids:
+        job = deck.wait(job_id)
+        assert (job.status, job.attempt) == (Status.COMPLETED, 1)
+    check_counters(deck.store)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a few megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    done = mount and subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if not done or done.returncode:
+        pytest.skip(f"{SKIPPED}a small file system (run the tests as root on Linux)")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk(small_disk: Path, sqlite_template: Path, tmp_path: Path) -> None:
+    """What the workers did is kept until there is space again."""
+    path = small_disk / "jobdeck.db"
+    shutil.copyfile(sqlite_template, path)
+    store = Store(f"sqlite:///{path}", files=tmp_path / "files")
+    deck = Deck(store, tmp_path)
+    deck.define(CODE)
+    pool = deck.start_pool(workers=1)
+    marks = tmp_path / "marks"
+    ids = deck.enqueue("mark", 50, path=str(marks))
+    deck.wait(ids[0])
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+
+    def too_much() -> None:
+        while True:
+            deck.enqueue("mark", 500, path="x" * 1000)
+
+    with pytest.raises(StoreError, match="disk is full"):
+        too_much()
+    time.sleep(0.3)
+    filler.unlink()
+    for job_id in ids:
+        job = deck.wait(job_id)
+        assert (job.status, job.attempt) == (Status.COMPLETED, 1)
+    assert Counter(map(int, marks.read_text().split())) == Counter(ids)
+    assert pool.poll() is None
+    deck.close()
+    store.close()
+
+
+LEAVES_A_LOG = """
+import os, signal, sys
+from jobdeck.domain import clock
+from jobdeck.store import flows
+from jobdeck.store.database import Store
+from jobdeck.store.enqueue import NewJob, enqueue
+store = Store(sys.argv[1])
+with store.write() as conn:
+    target = flows.target(conn, "nap")
+    enqueue(conn, [NewJob(flow_id=target.flow_id, queue_id=target.queue_id)] * 100, clock.now())
+transaction = store.write()
+begun = transaction.__enter__()
+begun.exec_driver_sql("DELETE FROM ready")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@sqlite_only
+def test_a_log_that_a_killed_process_left_is_taken_in(deck: Deck, tmp_path: Path) -> None:
+    deck.define(CODE)
+    deck.store.close()
+    died = subprocess.run(
+        [sys.executable, "-c", LEAVES_A_LOG, deck.store.address], timeout=60, check=False
+    )
+    assert died.returncode == -signal.SIGKILL
+    assert deck.store.path is not None
+    log = Path(f"{deck.store.path}-wal")
+    assert log.stat().st_size > 0
+    assert totals(deck.store) == {Status.PENDING: 100}
+    deck.start_pool(workers=1)
+    wait_for("all jobs", lambda: all_done(deck.store, 100))
+    check_counters(deck.store)
+
+
+@postgres_only
+def test_connections_cut_again_and_again(deck: Deck) -> None:
+    """In the middle of transactions, too: each job ends once, and none is forgotten."""
+    deck.define(CODE)
+    marks = deck.folder / "marks"
+    pool = deck.start_pool(workers=2)
+    ids = deck.enqueue("mark", 250, path=str(marks))
+    other = create_engine(deck.store.url, isolation_level="AUTOCOMMIT")
+    ended = threading.Event()
+
+    def cut() -> None:
+        while not ended.wait(0.15):
+            with other.connect() as conn:
+                conn.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                )
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    time.sleep(3)
+    ended.set()
+    cutter.join()
+    other.dispose()
+    wait_for("all jobs", lambda: all_done(deck.store, len(ids)))
+    check_counters(deck.store)
+    assert Counter(map(int, marks.read_text().split())) == Counter(ids)
+    assert pool.poll() is None
+    assert all(deck.job(job_id).attempt == 1 for job_id in ids[::10])
+
+
+@postgres_only
+def test_a_database_that_crashes_under_load(deck: Deck, cluster: Cluster) -> None:
+    deck.define(CODE)
+    marks = deck.folder / "marks"
+    deck.start_maintenance()
+    pool = deck.start_pool(workers=2)
+    ids = deck.enqueue("mark", 100, path=str(marks))
+    deck.wait(ids[0])
+    cluster.crash()
+    wait_for("all jobs", lambda: all_done(deck.store, len(ids)))
+    check_counters(deck.store)
+    assert set(map(int, marks.read_text().split())) == set(ids)
+    assert pool.poll() is None
