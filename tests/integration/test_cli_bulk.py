@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,3 +68,18 @@ def test_in_words(capsys: pytest.CaptureFixture[str], store: Store) -> None:
     assert out.splitlines()[-1] == "2 deleted."
     assert main(["jobs", "items", "3"]) == 0
     assert capsys.readouterr().out.splitlines()[1].split() == ["1", "done"]
+
+
+def test_export(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for _ in range(2):
+        run(capsys, "run", "weather", "-p", "city=Gouda")
+    file = tmp_path / "jobs.jsonl"
+    told = run(capsys, "jobs", "export", "--filter", "flow:weather", "-o", str(file))
+    assert told == {"file": str(file), "jobs": 2}
+    assert [json.loads(line)["id"] for line in file.read_text().splitlines()] == [2, 1]
+    assert main(["jobs", "export"]) == 0
+    assert capsys.readouterr().out.startswith("id,pipeline,flow,")
+    job = run(capsys, "jobs", "export", "--job", "--filter", "flow:weather")
+    assert (job["queue"], job["result"]["jobs"]) == ("EXPORT", 2)
+    run(capsys, "jobs", "export", "--job", "-o", "x.csv", code=2)
+    run(capsys, "jobs", "export", "--filter", "colour:red", code=2)

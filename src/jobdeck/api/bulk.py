@@ -6,9 +6,11 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from jobdeck.actions import bulk as actions
+from jobdeck.actions import export as export_actions
 from jobdeck.api.jobs import created
 from jobdeck.api.kinds import After, Items, Limit
 from jobdeck.client import answers, requests, shapes
+from jobdeck.domain import clock, filtertext
 from jobdeck.domain.bulk import OUTCOMES
 from jobdeck.domain.filters import PAGE
 from jobdeck.http.auth import OPERATOR, VIEWER
@@ -21,7 +23,7 @@ Outcome = Annotated[
 
 
 class BulkApi(Controller):
-    """`/jobs/bulk` and `/jobs/{id}/items`."""
+    """`/jobs/bulk`, `/jobs/export` and `/jobs/{id}/items`."""
 
     path = "/jobs"
     tags = ("jobs",)
@@ -42,6 +44,20 @@ class BulkApi(Controller):
         if found.job is not None:
             return created(deck, found.job)  # type: ignore[return-value]
         return Response(answers.Bulk.of(found), status_code=200)
+
+    @post("/export", opt=OPERATOR, status_code=202, sync_to_thread=True)
+    def export(
+        self, deck: AtDeck, actor: By, data: JSONBody[requests.Export] = requests.ALL_AS_CSV
+    ) -> Response[shapes.Job]:
+        """Write jobs into a file: the job of the queue EXPORT that does it keeps the file."""
+        job = export_actions.start(
+            *(deck.store, actor, data.reason),
+            format_=data.format,
+            wanted=filtertext.parse(data.filter, clock.now()),
+            text=data.filter,
+            source="api",
+        )
+        return created(deck, job)
 
     @get("/{job_id:int}/items", opt=VIEWER, sync_to_thread=True)
     def items(

@@ -7,6 +7,7 @@ import rich_click as click
 
 from jobdeck.cli.bulk import delete, items, kill, move, priority, retry, stop
 from jobdeck.cli.connecting import connected
+from jobdeck.cli.export import export
 from jobdeck.cli.recovery import finish, recover, stuck
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def logs(
 
 
 for _command in (
-    *(stop, kill, retry, delete, move, priority, items),
+    *(stop, kill, retry, delete, move, priority, items, export),
     *(finish, stuck, recover),
 ):
     jobs.add_command(_command)

@@ -11,6 +11,7 @@ from typing import Any
 
 from jobdeck.actions import bulk as bulk_actions
 from jobdeck.actions import error_groups as error_actions
+from jobdeck.actions import export as export_actions
 from jobdeck.actions import flows as flow_actions
 from jobdeck.actions import hint_rules as hint_actions
 from jobdeck.actions import jobs as job_actions
@@ -21,7 +22,7 @@ from jobdeck.actions import recovery as recovery_actions
 from jobdeck.actions import schedules as schedule_actions
 from jobdeck.actions.creation import Recipes
 from jobdeck.actions.pools import Freed
-from jobdeck.domain import clock
+from jobdeck.domain import clock, filtertext
 from jobdeck.domain.bulk import Bulk, Item, Order
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound
@@ -140,6 +141,12 @@ class InStore:
         with self.store.read() as conn:
             jobs.get(conn, job_id)
             return bulk.items(conn, job_id, after=after, outcome=outcome, limit=limit)
+
+    def export(self, text: str, format_: str, reason: str) -> Job:
+        wanted = filtertext.parse(text, clock.now())
+        return export_actions.start(
+            self.store, self.actor, reason, format_=format_, wanted=wanted, text=text
+        )
 
     @contextmanager
     def own_work(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from jobdeck.client.over_http import OverHttp
 from jobdeck.domain import bulk
 from jobdeck.domain.bulk import Bulk, Item
 from jobdeck.domain.filters import PAGE
+from jobdeck.domain.records import Job
 
 
 class Many:
@@ -42,6 +43,17 @@ class Many:
         """What became of the jobs that a bulk job is about, a page from above the number
         `after`; only of those with that outcome: done, skipped or waiting."""
         return self._backend.bulk_items(job_id, after, outcome, limit)
+
+    def export(
+        self,
+        filter: str = "",  # noqa: A002
+        *,
+        format: str = "csv",  # noqa: A002
+        reason: str = "",
+    ) -> Job:
+        """Create the job that writes all jobs that the text of a filter means into a file, which
+        it keeps: `csv`, or `jsonl` with one job on each line."""
+        return self._backend.export(filter, format, reason)
 
     @contextmanager
     def own_work(self) -> Iterator[None]:

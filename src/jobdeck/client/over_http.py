@@ -151,6 +151,11 @@ class OverHttp:
         query = {"after": after, "outcome": outcome, "limit": limit}
         return self._all("GET", f"/jobs/{job_id}/items", answers.BulkItem, query=query)
 
+    def export(self, text: str, format_: str, reason: str) -> Job:
+        body = requests.Export(filter=text, format=format_, reason=reason)
+        job: Job = self._one("POST", "/jobs/export", shapes.Job, body=body)
+        return job
+
     def own_work(self) -> AbstractContextManager[None]:
         # The server's maintenance does it.
         return nullcontext()

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from jobdeck.domain import bulk
+from jobdeck.domain import bulk, export
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.rates import RUNNING_MAX
 from jobdeck.domain.retry import RetryPolicy
@@ -181,6 +181,17 @@ class Bulk(Body, frozen=True, rename={"from_": "from"}):
         return bulk.order(self.action, self.from_, self.priority, self.queue)
 
 
+class Export(Body, frozen=True):
+    """Which jobs to write into a file, and how: csv, or jsonl with one job on each line."""
+
+    filter: Annotated[
+        str,
+        Meta(max_length=2000, description="As the list's", examples=["status:failed since:2h"]),
+    ] = ""
+    format: Annotated[str, Meta(extra_json_schema={"enum": list(export.FORMATS)})] = "csv"
+    reason: Text = ""
+
+
 class RunAgain(Body, frozen=True):
     """A new job like the old one, with these parameters changed."""
 
@@ -318,6 +329,7 @@ NO_REASON = Why()
 NO_RETRY = Retry()
 RECOVER = Recover()
 NO_CHANGES = RunAgain()
+ALL_AS_CSV = Export()
 NO_PARAMS = NewJob()
 NO_CONTEXT = Run()
 NO_VERSION = Publish()

@@ -29,7 +29,8 @@ class Work(NamedTuple):
 
 
 BULK = Work("jobdeck.bulk", "BULK", "each", "Does the same to many jobs")
-WORKS = (BULK,)
+EXPORT = Work("jobdeck.export", "EXPORT", "write", "Writes jobs into a file")
+WORKS = (BULK, EXPORT)
 QUEUES = tuple(work.queue for work in WORKS)
 
 

@@ -7,6 +7,7 @@ from litestar import Response, get, post
 from msgspec import structs
 
 from jobdeck.actions import bulk as actions
+from jobdeck.actions import export as export_actions
 from jobdeck.domain import bulk, clock
 from jobdeck.domain.bulk import AT_ONCE, Bulk, Order
 from jobdeck.domain.errors import InvalidValue, JobdeckError
@@ -108,6 +109,64 @@ async def do(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Re
     return _answer(pages, request, found)
 
 
+EXPORT_PATH = "/jobs/bulk/export"
+
+
+@get(EXPORT_PATH, opt=OPERATOR)
+async def ask_export(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Response[str]:
+    """The form of an export."""
+    meant = await _meant(request, deck)
+    form = await deck.run(lambda: _export_form(deck, meant, {}))
+    return deeds.show(pages, request, form)
+
+
+@post(EXPORT_PATH, opt=OPERATOR, status_code=200)
+async def export(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Response[Any]:
+    """Create the job that writes the file."""
+    meant = await _meant(request, deck)
+    given = await deeds.answers(request)
+    try:
+        job = await deck.run(
+            lambda: export_actions.start(
+                *(deck.store, actor, given.get("reason", "")),
+                format_=given.get("format", ""),
+                ids=meant.ids,
+                wanted=meant.wanted,
+                text=meant.text,
+                upto=meant.upto,
+            )
+        )
+    except JobdeckError as error:
+        form = await deck.run(lambda: _export_form(deck, meant, given))
+        return deeds.show(pages, request, form, error)
+    path = f"/jobs/{job.id}"
+    notice = f"Job {job.id} writes the file and keeps it."
+    return deeds.done(pages, request, notice, to=path, link=path, watch=job.id)
+
+
+def _export_form(deck: Deck, meant: _Meant, given: dict[str, str]) -> Form:
+    with deck.store.read() as conn:
+        told = actions.survey(
+            conn, Order(action="stop"), meant.ids, meant.wanted, upto=meant.upto, examples=0
+        )
+    many = _many(told)
+    options = [("csv", "CSV, for spreadsheets"), ("jsonl", "JSON, one job on each line")]
+    value = given.get("format", "csv")
+    return Form(
+        address=_address("export", meant),
+        back=_back(meant),
+        title=f"Export {many}?",
+        text="A job of the queue EXPORT writes them into a file and keeps it.",
+        submit=f"Export {many}",
+        icon="download",
+        hidden=[("id", str(each)) for each in meant.ids],
+        fields=[
+            Field(name="format", label="Format", kind="choice", value=value, options=options),
+            deeds.reason_field(given.get("reason", ""), required=False),
+        ],
+    )
+
+
 def _named(request: AnyRequest) -> str:
     path: str = request.scope["path"]
     return path.rstrip("/").rpartition("/")[2]
@@ -202,29 +261,39 @@ def _form(deck: Deck, verb: str, meant: _Meant, given: dict[str, str]) -> Form:
         )
         examples = jobs.load(conn, told.examples)
         known = [q.name for q in queues.all(conn, clock.now()) if not q.builtin]
-    many = f"more than {number(told.number)} jobs" if told.more else plural(told.number, "job")
-    hidden = [("id", str(each)) for each in meant.ids]
-    address = f"/jobs/bulk/{verb}"
-    if meant.wanted is not None:
-        query = {"all": "1", "upto": meant.upto, **meant.pairs}
-        address += f"?{urlencode(query, doseq=True)}"
+    many = _many(told)
     later = meant.wanted is not None or len(meant.ids) > AT_ONCE
     slow = " A job of the queue BULK does it; it shows how far it is and can be stopped."
     return Form(
-        address=address,
-        back=f"/jobs?{urlencode(meant.pairs, doseq=True)}" if meant.pairs else "/jobs",
+        address=_address(verb, meant),
+        back=_back(meant),
         title=f"{words.verb} {many}?",
         text=words.text + (slow if later else ""),
         submit=f"{words.verb.removesuffix(' the priority of')} {many}",
         icon=words.icon,
         danger=words.danger,
         targets=_targets(examples, told),
-        hidden=hidden,
+        hidden=[("id", str(each)) for each in meant.ids],
         fields=[
             *_own_fields(verb, known, given),
             deeds.reason_field(given.get("reason", ""), required=words.reason),
         ],
     )
+
+
+def _many(told: Bulk) -> str:
+    return f"more than {number(told.number)} jobs" if told.more else plural(told.number, "job")
+
+
+def _address(verb: str, meant: _Meant) -> str:
+    if meant.wanted is None:
+        return f"/jobs/bulk/{verb}"
+    query = {"all": "1", "upto": meant.upto, **meant.pairs}
+    return f"/jobs/bulk/{verb}?{urlencode(query, doseq=True)}"
+
+
+def _back(meant: _Meant) -> str:
+    return f"/jobs?{urlencode(meant.pairs, doseq=True)}" if meant.pairs else "/jobs"
 
 
 def _targets(examples: list[Job], told: Bulk) -> list[Target]:

@@ -91,3 +91,13 @@ def test_what_does_not_fit_is_named(api: Caller, body: dict[str, Any], field: st
 def test_no_queue_of_that_name(api: Caller) -> None:
     body = {"action": "move", "ids": create(api, 1), "queue": "slwo"}
     api.problem("POST", "/jobs/bulk", 404, json=body)
+
+
+def test_an_export_is_a_job(api: Caller) -> None:
+    answer = api.call("POST", "/jobs/export", json={"filter": "status:pending", "format": "jsonl"})
+    job = answer.json()
+    assert (answer.status_code, job["queue"]) == (202, "EXPORT")
+    assert answer.headers["location"] == f"/api/v1/jobs/{job['id']}"
+    assert job["params"]["filter"] == "status:pending"
+    assert api.call("POST", "/jobs/export").status_code == 202
+    assert api.problem("POST", "/jobs/export", 422, json={"format": "xls"})["field"] == "format"

@@ -89,3 +89,13 @@ def test_everything_that_matches(api: Caller, pages: Caller, here: Store) -> Non
 def test_what_does_not_fit(pages: Caller, path: str, form: dict[str, object], status: int) -> None:
     answer = send(pages, path, form)
     assert answer.status_code == status, answer.text
+
+
+def test_an_export(api: Caller, pages: Caller, here: Store) -> None:
+    create(api, 2)
+    form = pages.call("GET", "//jobs/bulk/export?all=1&flow=weather").text
+    assert "Export 2 jobs?" in form
+    done = send(pages, "/jobs/bulk/export?all=1&flow=weather", {"format": "csv"})
+    assert done.status_code == 303, done.text
+    wrong = send(pages, "/jobs/bulk/export?all=1", {"format": "xls"})
+    assert wrong.status_code == 422
