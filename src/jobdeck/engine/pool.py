@@ -363,7 +363,7 @@ class Pool:
             log.info("pool draining", pool=self.id)
             self._draining = True
             self._crew.recall_all()
-        if orders:
+        if orders and any(worker.handed for worker in self._crew.workers):
             closed = self._catalogue.closed_queues(conn)
             self._orders.read(conn, self.id, self._crew.workers, closed, stops=seen.stops)
         self._due_at = seen.due_at
