@@ -1,17 +1,21 @@
 """Calls about flows."""
 
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET
 
 from jobdeck.actions import flows as actions
 from jobdeck.api.kinds import Items, Reason
-from jobdeck.client import requests, shapes
+from jobdeck.client import answers, requests, shapes
+from jobdeck.domain.errors import InvalidValue
 from jobdeck.http.auth import OPERATOR, VIEWER
 from jobdeck.http.state import AtDeck, By
 from jobdeck.store import flows
+
+_Params = Annotated[str, QueryParameter(description="Parameters, as a JSON object")]
 
 
 class FlowsApi(Controller):
@@ -56,6 +60,17 @@ class FlowsApi(Controller):
         """One flow."""
         with deck.store.read() as conn:
             return shapes.Flow.of(flows.get(conn, name))
+
+    @get("/{name:str}/check", opt=VIEWER, sync_to_thread=True)
+    def check(self, deck: AtDeck, name: FromPath[str], params: _Params = "{}") -> answers.Check:
+        """Whether a job of it could run now, with the `params` over its own: nothing is begun."""
+        try:
+            given = msgspec.json.decode(params, type=dict[str, Any])
+        except msgspec.MsgspecError:
+            raise InvalidValue("params", "is not a JSON object") from None
+        with deck.store.read() as conn:
+            problems = flows.check(conn, name, given)
+        return answers.Check(not problems, problems)
 
     @patch("/{name:str}", opt=OPERATOR, sync_to_thread=True)
     def edit(

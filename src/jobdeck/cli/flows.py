@@ -84,6 +84,30 @@ def show(client: "Client", out: "Output", name: str) -> None:
 
 @flows.command()
 @click.argument("name")
+@click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter for the job.")
+@click.option("--params", "file", default="", metavar="FILE", help="A JSON file of parameters.")
+@connected
+def check(client: "Client", out: "Output", name: str, pairs: tuple[str, ...], file: str) -> int:
+    """Say whether a job of the flow could run as it is configured; nothing is begun.
+
+    Exits with 1 if it could not.
+    """
+    from jobdeck.cli.params import gather
+    from jobdeck.client import answers
+
+    schema = client.pipeline(client.flow(name).pipeline).manifest.params_schema
+    problems = client.check_flow(name, gather(pairs, file, schema))
+    if out.as_json:
+        out.json(answers.Check(not problems, problems))
+    for field, wrong in problems.items():
+        out.say(f"{field}: {wrong}")
+    if not problems:
+        out.say(f"A job of {name} could run.")
+    return 1 if problems else 0
+
+
+@flows.command()
+@click.argument("name")
 @click.option("--pipeline", required=True, help="What it is a flow of.")
 @_settings
 @connected

@@ -82,6 +82,7 @@ def show_job(out: Output, job: Job, steps: Iterable[Step] = ()) -> None:
             ("Parameters", job.params),
             ("Result", job.result),
             ("Error", f"{error.type}: {error.message}" if error else ""),
+            *((field, wrong) for field, wrong in (error.problems if error else {}).items()),
             ("In step", error.step if error else ""),
             ("Hint", f"{error.hint} {error.link}".strip() if error else ""),
         ]

@@ -80,6 +80,14 @@ class Recovery(Struct, frozen=True):
         return liveness.Recovery(jobs=jobs, dry_run=self.dry_run, more=self.more)
 
 
+class Check(Struct, frozen=True):
+    """Whether a job of a flow could run as it is configured now; `problems` names every
+    parameter that does not fit, with what is wrong with it."""
+
+    fits: bool
+    problems: dict[str, str]
+
+
 class HintRule(Shape):
     """What to do about errors in whose type and message the `pattern` occurs; `link` says where
     to read more."""

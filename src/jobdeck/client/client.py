@@ -382,6 +382,11 @@ class Client(Many, AbstractContextManager["Client"]):
         """The flow of that name."""
         return self._backend.flow(name)
 
+    def check_flow(self, name: str, params: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """Every parameter with which a job of the flow could not run now, with what is wrong with
+        it; empty: it could. Nothing is begun."""
+        return self._backend.check_flow(name, params or {})
+
     def add_flow(self, name: str, pipeline: str, *, reason: str = "", **settings: Any) -> Flow:
         """Configure a new flow; `settings` are queue, priority, params, context, retry (a
         `RetryPolicy`), timeout_s, max_running, rate (such as 10/m) and after (flows that it

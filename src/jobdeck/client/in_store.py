@@ -305,6 +305,10 @@ class InStore:
         with self.store.read() as conn:
             return flows.get(conn, name)
 
+    def check_flow(self, name: str, params: Mapping[str, Any]) -> dict[str, str]:
+        with self.store.read() as conn:
+            return flows.check(conn, name, params)
+
     def add_flow(self, name: str, pipeline: str, settings: Mapping[str, Any], reason: str) -> Flow:
         return flow_actions.add(self.store, self.actor, reason, name, pipeline, **settings)
 

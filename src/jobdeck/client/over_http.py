@@ -311,6 +311,11 @@ class OverHttp:
         flow: Flow = self._one("GET", f"/flows/{_part(name)}", shapes.Flow)
         return flow
 
+    def check_flow(self, name: str, params: Mapping[str, Any]) -> dict[str, str]:
+        query = {"params": msgspec.json.encode(params).decode()}
+        path = f"/flows/{_part(name)}/check"
+        return self.connection.call("GET", path, answers.Check, query=query).problems
+
     def add_flow(self, name: str, pipeline: str, settings: Mapping[str, Any], reason: str) -> Flow:
         values = {key: value for key, value in settings.items() if value not in (None, "")}
         body = requests.NewFlow(name=name, pipeline=pipeline, **_rule(values), reason=reason)

@@ -79,7 +79,8 @@ def _plan(shape: type[Shape]) -> list[tuple[str, Callable[[Any], Any], Callable[
 
 
 class Error(Shape):
-    """Why an attempt failed; `hint` is what to try, `link` where to read more."""
+    """Why an attempt failed; `hint` is what to try, `link` where to read more. Where parameters
+    do not fit, `problems` names all of them, each with what is wrong with it."""
 
     RECORD = records.JobError
 
@@ -89,6 +90,7 @@ class Error(Shape):
     traceback: str
     hint: str
     link: str
+    problems: dict[str, str] = {}
 
 
 class Progress(Shape):

@@ -11,7 +11,8 @@ from jobdeck.domain.states import Reason, Status
 
 
 class JobError(Struct, frozen=True, kw_only=True):
-    """Why an attempt failed, as told by the worker."""
+    """Why an attempt failed, as told by the worker. `problems` are the parameters that do not
+    fit, each with what is wrong with it, for the reason `invalid_config`."""
 
     type: str
     message: str
@@ -19,6 +20,7 @@ class JobError(Struct, frozen=True, kw_only=True):
     traceback: str = ""
     hint: str = ""
     link: str = ""
+    problems: dict[str, str] = {}
 
 
 class Progress(Struct, frozen=True, kw_only=True):

@@ -1,10 +1,13 @@
 """Values against a JSON Schema, without importing the code that made it."""
 
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
 
 from jobdeck.domain.errors import InvalidValue
+
+PROBLEMS = 100
 
 
 class ParamsCheck:
@@ -45,6 +48,22 @@ class ParamsCheck:
             raise _invalid(error) from None
         except ValueError as error:
             raise InvalidValue("params", f"cannot be written as JSON: {error}") from None
+
+    def problems(self, params: dict[str, Any]) -> dict[str, str]:
+        """Every field that does not fit, as `params.city`, with what is wrong; at most 100."""
+        found: dict[str, str] = {}
+        if self._known is not None:
+            known = ", ".join(sorted(self._known)) or "none"
+            for name in params.keys() - self._known:
+                found[f"params.{name}"] = f"no such parameter; there are: {known}"
+        try:
+            for error in islice(self._validator.iter_errors(params), PROBLEMS):
+                wrong = _invalid(error)
+                text = str(wrong).removeprefix(f"{wrong.field}: ")
+                found.setdefault(wrong.field, text)
+        except ValueError as error:
+            found["params"] = f"cannot be written as JSON: {error}"
+        return dict(sorted(found.items())[:PROBLEMS])
 
 
 def _refuse(uri: str) -> Any:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from jobdeck.domain import clock
@@ -51,7 +52,7 @@ def run_job(plan: Plan, job: JobView, runtime: Runtime, started_at: Micros) -> E
     try:
         values = plan.params.read(job.params)
     except InvalidValue as error:
-        return invalid_config(str(error))
+        return invalid_config(error, plan, job.params)
     except BaseException as error:  # a model's validators are user code
         return _ending_of(error, plan, plan.steps[0], job, runtime)
     if plan.single and not job.done:
@@ -65,7 +66,7 @@ async def run_beside(plan: Plan, job: JobView, runtime: Runtime, started_at: Mic
     try:
         values = plan.params.read(job.params)
     except InvalidValue as error:
-        return invalid_config(str(error))
+        return invalid_config(error, plan, job.params)
     except BaseException as error:  # a model's validators are user code
         return _ending_of(error, plan, plan.steps[0], job, runtime)
     if plan.single and not job.done:
@@ -80,10 +81,19 @@ async def run_beside(plan: Plan, job: JobView, runtime: Runtime, started_at: Mic
     return await _run_steps(plan, job, runtime, values, _awaited)
 
 
-def invalid_config(message: str) -> Ending:
-    """The job's parameters do not fit its pipeline."""
-    error = JobError(type="InvalidValue", message=message)
-    return Ending("failed", None, Reason.INVALID_CONFIG, message, error, False)
+def invalid_config(error: InvalidValue, plan: Plan, params: bytes) -> Ending:
+    """The job's parameters do not fit its pipeline; all that do not are named."""
+    # Only here: it takes time to import.
+    from jobdeck.domain.schema import ParamsCheck
+
+    message = str(error)
+    try:
+        problems = ParamsCheck(plan.params.schema).problems(msgspec.json.decode(params))
+    except Exception:  # the schema, or the parameters as a whole, may be what is wrong
+        problems = {}
+    problems = problems or {error.field: message.removeprefix(f"{error.field}: ")}
+    told = JobError(type="InvalidValue", message=message, problems=problems)
+    return Ending("failed", None, Reason.INVALID_CONFIG, message, told, False)
 
 
 def _run_single(

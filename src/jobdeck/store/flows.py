@@ -13,6 +13,7 @@ from jobdeck.domain.following import parse
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Flow
 from jobdeck.domain.retry import RetryPolicy
+from jobdeck.domain.schema import ParamsCheck
 from jobdeck.domain.states import FINAL
 from jobdeck.store import counters, followers, limits, queues
 from jobdeck.store.names import missing
@@ -201,6 +202,19 @@ def delete(conn: Connection, name: str, now: Micros) -> None:
     conn.execute(schedules.delete().where(schedules.c.flow_id == flow.id))
     followers.forget(conn, [flow.id])
     conn.execute(update(flows).where(flows.c.id == flow.id).values(removed_at=now, updated_at=now))
+
+
+def check(conn: Connection, name: str, params: Mapping[str, Any]) -> dict[str, str]:
+    """Whether a job of the flow could run, with `params` over the flow's: every parameter that
+    does not fit, with what is wrong with it.
+
+    Raises:
+        NotFound: there is no such flow.
+        WrongState: its pipeline is not published.
+    """
+    found = target(conn, name)
+    given = {**found.flow.params, **params}
+    return ParamsCheck(found.manifest.params_schema).problems(given)
 
 
 def target(conn: Connection, name: str) -> Target:

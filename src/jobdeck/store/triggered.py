@@ -13,7 +13,8 @@ from sqlalchemy import Connection, insert, select
 from jobdeck.domain import uniqueness
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue, NotFound, WrongState
-from jobdeck.domain.schema import check_params
+from jobdeck.domain.records import JobError
+from jobdeck.domain.schema import ParamsCheck
 from jobdeck.domain.states import Code, Reason
 from jobdeck.domain.uniqueness import NO_WISH, OnDuplicate
 from jobdeck.store import changes, counters, error_groups, flows, followers, volume
@@ -30,6 +31,7 @@ class Draft(NamedTuple):
     job: NewJob
     reason: Reason | None = None
     message: str = ""
+    problems: Mapping[str, str] = {}
 
 
 def draft(conn: Connection, flow: str, params: dict[str, Any], source: str) -> Draft:
@@ -47,15 +49,14 @@ def draft(conn: Connection, flow: str, params: dict[str, Any], source: str) -> D
     )
     try:
         target = flows.target(conn, flow)
-        check_params(given, target.manifest.params_schema)
     except (NotFound, WrongState) as error:
         return Draft(bare, Reason.NOT_PUBLISHED, str(error))
+    check = ParamsCheck(target.manifest.params_schema)
+    try:
+        check.check(given)
     except InvalidValue as error:
-        return Draft(
-            bare,
-            Reason.INVALID_CONFIG,
-            f"The parameters do not fit flow {flow!r} any more: {error}",
-        )
+        message = f"The parameters do not fit flow {flow!r} any more: {error}"
+        return Draft(bare, Reason.INVALID_CONFIG, message, check.problems(given))
     unique = uniqueness.resolve(
         NO_WISH,
         # Nobody is there to be refused: the job that is open stands for the one to create.
@@ -77,11 +78,15 @@ def create(
     the same parameters is not created: the number is that of the open one."""
     if drafted.reason is None:
         return list(map(int, enqueue(conn, jobs_of_it, now)))
-    reason = drafted.reason
-    return [_refuse(conn, job, reason, drafted.message, now) for job in jobs_of_it]
+    return [_refuse(conn, job, drafted, now) for job in jobs_of_it]
 
 
-def _refuse(conn: Connection, job: NewJob, reason: Reason, message: str, now: Micros) -> int:
+def _refuse(conn: Connection, job: NewJob, drafted: Draft, now: Micros) -> int:
+    reason, message = drafted.reason or Reason.INVALID_CONFIG, drafted.message
+    error = None
+    if drafted.problems:
+        told = {name: clean(text) for name, text in drafted.problems.items()}
+        error = encode(JobError(type="InvalidValue", message=clean(message), problems=told))
     values = {
         "flow_id": job.flow_id,
         "queue_id": job.queue_id,
@@ -92,11 +97,11 @@ def _refuse(conn: Connection, job: NewJob, reason: Reason, message: str, now: Mi
         "created_by": job.created_by,
     }
     ended = {"status": int(Code.FAILED), "created_at": now, "finished_at": now}
-    told = {"reason": reason.value, "message": clean(message)}
-    made = conn.execute(insert(jobs).values(**values, **ended, **told)).inserted_primary_key
+    end = {"reason": reason.value, "message": clean(message), "error": error}
+    made = conn.execute(insert(jobs).values(**values, **ended, **end)).inserted_primary_key
     assert made is not None
     job_id: int = made[0]
-    failure = error_groups.Failure(job_id, job.flow_id, now, reason.value, message, None)
+    failure = error_groups.Failure(job_id, job.flow_id, now, reason.value, message, error)
     conn.execute(
         insert(unsuccessful).values(
             job_id=job_id,

@@ -41,3 +41,11 @@ def test_commands(
     assert "is not a pattern" in capsys.readouterr().err
     assert main(["hints", "remove", str(made["id"])]) == 0
     assert main(["hints", "remove", str(made["id"])]) == 1
+
+
+def test_a_flow_is_checked(api: Caller) -> None:
+    assert api.get("/flows/weather/check", params={"params": '{"city": "x"}'})["fits"]
+    found = api.get("/flows/weather/check", params={"params": '{"days": 0}'})
+    assert (found["fits"], sorted(found["problems"])) == (False, ["params.city", "params.days"])
+    assert api.problem("GET", "/flows/weather/check?params=x", 422)["field"] == "params"
+    api.problem("GET", "/flows/wether/check", 404)

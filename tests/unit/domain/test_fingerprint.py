@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ ValueError: {message}
 
 
 def error(message: str = "row 7", line: int = 12, **more: str) -> JobError:
-    values = {"type": "ValueError", "step": "extract", "traceback": STACK, **more}
+    values: dict[str, Any] = {"type": "ValueError", "step": "extract", "traceback": STACK, **more}
     values["traceback"] = values["traceback"].format(line=line, message=message)
     return JobError(message=message, **values)
 
