@@ -406,6 +406,7 @@ class Worker(Shape):
     job_started_at: datetime | None
     checked_in_at: datetime | None
     progress: Progress | None
+    stopping: str
 
 
 class Change(Shape):

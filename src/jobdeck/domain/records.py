@@ -294,7 +294,8 @@ class Pool(Struct, frozen=True, kw_only=True):
 
 
 class Worker(Struct, frozen=True, kw_only=True):
-    """A process that runs jobs; the fields about a job are None while it is idle."""
+    """A process that runs jobs; the fields about a job are None while it is idle. `stopping` is
+    stop or kill once its job was asked to end."""
 
     id: int
     pool: int
@@ -305,6 +306,7 @@ class Worker(Struct, frozen=True, kw_only=True):
     job_started_at: Micros | None = None
     checked_in_at: Micros | None = None
     progress: Progress | None = None
+    stopping: str = ""
 
 
 class HintRule(Struct, frozen=True, kw_only=True):

@@ -157,7 +157,7 @@ def list_workers(conn: Connection, pool_id: int | None = None) -> list[Worker]:
     query = (
         select(
             *(workers.c.id, workers.c.pool_id, workers.c.pid, workers.c.started_at),
-            *(running.c.job_id, running.c.begun_at, running.c.checked_in_at),
+            *(running.c.job_id, running.c.begun_at, running.c.checked_in_at, running.c.stop_kind),
             *(running.c.done, running.c.total, running.c.note, flows.c.name.label("job_name")),
         )
         .outerjoin(
@@ -227,6 +227,7 @@ def _worker(row: AnyRow) -> Worker:
         job_started_at=row.begun_at,
         checked_in_at=row.checked_in_at,
         progress=progress(row),
+        stopping=row.stop_kind or "",
     )
 
 

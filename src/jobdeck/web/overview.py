@@ -8,6 +8,7 @@ from litestar.response import Stream
 from sqlalchemy import Connection
 
 from jobdeck.domain import clock
+from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import Job, Queue, Schedule
@@ -20,7 +21,6 @@ from jobdeck.web import formats, live, overview_deeds, troubles
 from jobdeck.web.drawings import Frame
 from jobdeck.web.live import View
 from jobdeck.web.render import AnyRequest, AtPages, Pages
-from jobdeck.web.troubles import SCHEDULER
 
 RUNNING = 12
 FAILURES = 8
@@ -82,7 +82,7 @@ def _draw(pages: Pages, actor: Actor, now: Micros) -> Frame:
         "now": now,
         "role": actor.role,
     }
-    busy = sum(pool.busy for pool in all_pools)
+    busy = sum(min(pool.busy, pool.concurrency) for pool in all_pools)
     return Frame(
         {
             "cards": pages.html(

@@ -9,7 +9,7 @@ from jobdeck.actions import pools as pool_actions
 from jobdeck.actions import queues as queue_actions
 from jobdeck.actions import schedules as schedule_actions
 from jobdeck.domain import clock
-from jobdeck.domain.errors import JobdeckError, NotFound
+from jobdeck.domain.errors import JobdeckError
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
@@ -18,7 +18,6 @@ from jobdeck.web import deeds
 from jobdeck.web.deeds import Form
 from jobdeck.web.formats import number, plural
 from jobdeck.web.render import AnyRequest, AtPages
-from jobdeck.web.troubles import SCHEDULER
 
 
 class _Deed(NamedTuple):
@@ -76,22 +75,13 @@ def _to_resume(deck: Deck) -> str:
 
 
 def _pause_schedules(deck: Deck, actor: Actor, reason: str) -> str:
-    try:
-        queue_actions.pause(deck.store, actor, reason, SCHEDULER)
-    except NotFound:
-        # No server with schedules has ever run on this store.
-        schedule_actions.pause(deck.store, actor, reason, None)
+    schedule_actions.pause(deck.store, actor, reason, None)
     return "Every schedule is paused."
 
 
 def _resume_schedules(deck: Deck, actor: Actor, reason: str) -> str:
-    with deck.store.read() as conn:
-        held = any(q.name == SCHEDULER and q.paused_at for q in queues.all(conn, clock.now()))
-        alone = sum(s.paused_at is not None for s in schedules.all(conn))
-    if not held:
-        schedule_actions.resume(deck.store, actor, reason, None)
-        return "Every schedule runs again."
-    queue_actions.resume(deck.store, actor, reason, SCHEDULER)
+    found = schedule_actions.resume(deck.store, actor, reason, None)
+    alone = sum(schedule.paused_at is not None for schedule in found)
     stay = f" {number(alone)} {'stays' if alone == 1 else 'stay'} paused." if alone else ""
     return f"Schedules run again.{stay}"
 

@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from jobdeck.actions import queues as actions
 from jobdeck.domain import clock
+from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.errors import InvalidValue, JobdeckError
 from jobdeck.domain.records import Queue
 from jobdeck.domain.roles import Actor
@@ -19,7 +20,6 @@ from jobdeck.web.deeds import Form, Target
 from jobdeck.web.formats import number, plural
 from jobdeck.web.params_form import Field
 from jobdeck.web.render import AnyRequest, AtPages
-from jobdeck.web.troubles import SCHEDULER
 
 PATHS = [f"/queues/{name}" for name in ("stop", "pause", "resume")]
 

@@ -7,6 +7,7 @@ from litestar.response import Stream
 from sqlalchemy import Connection
 
 from jobdeck.domain import clock
+from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.records import Queue
 from jobdeck.domain.roles import Actor, Role
@@ -19,7 +20,7 @@ from jobdeck.web.drawings import Frame
 from jobdeck.web.live import View
 from jobdeck.web.render import AnyRequest, AtPages, Pages
 from jobdeck.web.tables import Column, Table
-from jobdeck.web.troubles import LONG_WAIT_S, SCHEDULER, long_waits
+from jobdeck.web.troubles import LONG_WAIT_S, long_waits
 
 COLUMNS = (
     Column(name="name", label="Queue", css="c-main", key=lambda queue: queue.name.lower()),

@@ -34,6 +34,8 @@ from jobdeck.web import (
     schedule_form,
     schedules,
     sign_in,
+    worker_deeds,
+    workers,
 )
 from jobdeck.web.render import Pages
 
@@ -59,6 +61,8 @@ def web_router(deck: Deck) -> Router:
         *(schedule_deeds.ask, schedule_deeds.do, schedule_deeds.ask_new, schedule_deeds.add),
         *(schedule_deeds.ask_edit, schedule_deeds.edit),
         *(palette.find, palette.watched),
+        *(workers.page, workers.stream, worker_deeds.ask, worker_deeds.free),
+        *(worker_deeds.ask_drain, worker_deeds.drain),
         *(sign_in.page, sign_in.enter, sign_in.leave, static, nothing),
     ]
     pages = Pages(deck, places.served({path for each in handlers for path in each.paths}))

@@ -7,6 +7,7 @@ from litestar.response import Stream
 from sqlalchemy import Connection
 
 from jobdeck.domain import clock
+from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.records import Queue, Schedule
 from jobdeck.domain.roles import Actor, Role
@@ -20,7 +21,6 @@ from jobdeck.web.live import View
 from jobdeck.web.render import AnyRequest, AtPages, Pages
 from jobdeck.web.schedule_words import when
 from jobdeck.web.tables import Column, Table
-from jobdeck.web.troubles import SCHEDULER
 
 NEVER = 1 << 62
 SHOWN = ("running", "paused", "failed")

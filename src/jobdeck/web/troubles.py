@@ -5,13 +5,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.records import Pool, Queue, Schedule
 from jobdeck.domain.serving import lives, serves
 from jobdeck.web import formats
-
-SCHEDULER = "SCHEDULER"
-"""The queue whose pause stops every schedule."""
 
 LONG_WAIT_S = 86_400.0
 """A job that waits longer has waited too long."""

@@ -1,0 +1,128 @@
+"""The pools, and the workers of one or all of them: what each runs, and how far it is."""
+
+from collections import Counter
+from typing import Any
+
+from litestar import Response, get
+from litestar.response import Stream
+from sqlalchemy import Connection
+
+from jobdeck.domain import clock
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.records import Worker
+from jobdeck.domain.roles import Actor, Role
+from jobdeck.domain.serving import lives
+from jobdeck.domain.states import Status
+from jobdeck.http.auth import VIEWER
+from jobdeck.http.state import AtDeck, By
+from jobdeck.store import pools
+from jobdeck.web import deeds, live, tables
+from jobdeck.web.drawings import Frame
+from jobdeck.web.live import View
+from jobdeck.web.render import AnyRequest, AtPages, Pages
+from jobdeck.web.tables import Column, Table
+
+SHOWN = 200
+"""So many workers are listed."""
+
+COLUMNS = (
+    Column(name="id", label="Worker ID", css="c-main", key=lambda each: each.id),
+    Column(name="pool", label="Pool", css="num", key=lambda each: each.pool),
+    Column(name="pid", label="PID", css="num", key=lambda each: each.pid),
+    Column(name="state", label="State", key=lambda each: (each.job is not None, each.stopping)),
+    Column(name="job", label="Job name", key=lambda each: each.job_name.lower()),
+    Column(name="number", label="Job ID", css="num", key=lambda each: each.job or 0),
+    Column(name="started", label="Started", key=lambda each: each.job_started_at or 0),
+    Column(name="checked", label="Checked in", key=lambda each: each.checked_in_at or 0),
+    Column(name="actions"),
+)
+
+
+@get("/workers", opt=VIEWER, sync_to_thread=True)
+def page(request: AnyRequest, pages: AtPages, actor: By) -> Response[str]:
+    """Every pool, and the workers of the one that the address names, or of all."""
+    table = _table(request)
+    now = clock.now()
+    with pages.deck.store.read() as conn:
+        frame = _frame(pages, conn, table, actor, now)
+    return pages.page(
+        request,
+        "workers/page.html",
+        noun="workers",
+        now=now,
+        table=table,
+        regions=frame.regions,
+        seen=str(live.seen(frame)),
+        refused=deeds.why_not(actor, Role.OPERATOR),
+    )
+
+
+@get("/workers/live", opt=VIEWER)
+async def stream(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Stream:
+    """What changes in them."""
+    table = _table(request)
+
+    def draw(_position: int) -> Frame:
+        with deck.store.read() as conn:
+            return _frame(pages, conn, table, actor, clock.now())
+
+    key = ("workers", *sorted(table.pairs().items()), actor.role)
+    return live.stream(deck, pages.drawings, request, View(draw, ("jobs", "pool"), key))
+
+
+def _table(request: AnyRequest) -> "Table[Worker]":
+    asked = request.query_params
+    pool = str(asked.get("pool", ""))
+    busy = "busy" if asked.get("show") == "busy" else ""
+    query = {"pool": pool if pool.isascii() and pool.isdecimal() else "", "show": busy}
+    return tables.read(COLUMNS, asked.get("sort"), query)
+
+
+def _frame(
+    pages: Pages, conn: Connection, table: "Table[Worker]", actor: Actor, now: Micros
+) -> Frame:
+    all_pools = pools.all(conn)
+    every = pools.list_workers(conn)
+    chosen = int(table.query["pool"]) if table.query["pool"] else None
+    mine = [each for each in every if chosen in (None, each.pool)]
+    rows = [each for each in table.arrange(mine) if each.job is not None or not table.query["show"]]
+    role = deeds.why_not(actor, Role.OPERATOR)
+    busy = sum(each.job is not None for each in every)
+    shared: dict[str, Any] = {"table": table, "now": now, "role": actor.role, "chosen": chosen}
+    return Frame(
+        {
+            "summary": pages.html(
+                "workers/summary.html",
+                workers=len(every),
+                busy=busy,
+                pools=sum(lives(pool, now) for pool in all_pools),
+            ),
+            "deeds": pages.html(
+                "workers/deeds.html", lacks=role or ("" if busy else "No worker is busy.")
+            ),
+            "pools": pages.html(
+                "workers/pools.html",
+                pools=[(pool, lives(pool, now)) for pool in all_pools],
+                **shared,
+            ),
+            "workers": pages.html(
+                "workers/list.html",
+                rows=rows[:SHOWN],
+                beside=_beside(conn, rows[:SHOWN]),
+                more=max(len(rows) - SHOWN, 0),
+                running=Status.RUNNING,
+                known=chosen is None or any(pool.id == chosen for pool in all_pools),
+                total=len(mine),
+                busy=sum(each.job is not None for each in mine),
+                **shared,
+            ),
+        },
+        # Heartbeats and memory change with time alone.
+        ticks=True,
+    )
+
+
+def _beside(conn: Connection, rows: list[Worker]) -> dict[int, int]:
+    """How many further jobs run in each of the workers: coroutine jobs share one."""
+    running = Counter(worker for worker, _ in pools.jobs_on(conn, [each.id for each in rows]))
+    return {worker: n - 1 for worker, n in running.items() if n > 1}
