@@ -55,7 +55,6 @@ def worked(site: Site) -> dict[str, int]:
     [
         *("/", "/no"),
         *("/jobs", "/jobs?q=nothing", "/jobs?range=custom"),
-        *("/queues", "/schedules"),
         *("/errors", "/errors/1"),
         *("/pipelines", "/pipelines?q=nothing", "/pipelines/weather", "/flows/weather-coast"),
     ],
@@ -102,6 +101,31 @@ def test_dialogs(
         check(page)
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("size", "theme"), [(WIDE, "light"), (PHONE, "dark")])
+def test_controls(
+    site: Site, visit: Visit, worked: dict[str, int], size: tuple[int, int], theme: str
+) -> None:
+    page = visit(site, "/queues", size=size, theme=theme)
+    check(page)
+    page.get_by_label("Select queue mail").check()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    check(page)
+    page.goto(f"{site.address}/schedules")
+    check(page)
+    page.get_by_role("link", name="New schedule").click()
+    page.get_by_label("Cron expression").fill("0 5 * * *")
+    expect(page.locator("#preview")).to_contain_text("At 05:00")
+    page.get_by_text("More settings").click()
+    check(page)
+    page.goto(f"{site.address}/workers")
+    check(page)
+    page.goto(f"{site.address}/job-manager")
+    page.get_by_role("button", name=f"Kill job {worked['running']}").click()
+    expect(page.locator(":popover-open").get_by_label("Reason")).to_be_focused()
+    check(page)
 
 
 @LOOKS

@@ -19,6 +19,7 @@ from jobdeck.web import (
     flow_deeds,
     job,
     job_deeds,
+    job_manager,
     jobs,
     logs,
     overview,
@@ -63,6 +64,7 @@ def web_router(deck: Deck) -> Router:
         *(palette.find, palette.watched),
         *(workers.page, workers.stream, worker_deeds.ask, worker_deeds.free),
         *(worker_deeds.ask_drain, worker_deeds.drain),
+        *(job_manager.page, job_manager.row, job_manager.kill),
         *(sign_in.page, sign_in.enter, sign_in.leave, static, nothing),
     ]
     pages = Pages(deck, places.served({path for each in handlers for path in each.paths}))

@@ -20,12 +20,15 @@
     next.scrollIntoView({ block: "nearest" });
   }
 
+  const manager = () => document.querySelector("[data-manager]");
+
   const KEYS = [
     { key: "/", does: "Search", when: search, act: () => (search().focus(), search().select()) },
     { key: "j", does: "Next row", when: () => rows().length, act: () => move(1) },
     { key: "k", does: "Previous row", when: () => rows().length, act: () => move(-1) },
     { key: "x", does: "Select the row", when: () => document.querySelector("[data-pick]"), act: () => box()?.click() },
     { key: "r", does: "Retry the job", when: retry, act: () => retry().click() },
+    { key: "m", does: "Open the job manager", when: manager, act: () => manager().click() },
     { key: "Enter", does: "Open the row", when: () => rows().length },
     { key: "Ctrl K", does: "Go to a page, job or name; do something", when: () => jobdeck.palette },
     { key: "?", does: "Show this help", act: showHelp },
