@@ -3,12 +3,16 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Hashable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
 
 INTERVAL_S = 0.25
 """A page changes at most four times a second; more nobody can read."""
+
+KEPT_S = 2.0
+
+T = TypeVar("T")
 
 
 class Frame(Struct, frozen=True):
@@ -23,24 +27,39 @@ class Frame(Struct, frozen=True):
 
 class _Drawing(NamedTuple):
     change: int
-    began: float
-    task: "asyncio.Task[Frame]"
+    begins_at: float
+    task: "asyncio.Task[Any]"
 
 
 class Drawings:
-    """Lets browsers that look at the same thing share one drawing of it."""
+    """Lets browsers that look at the same thing share one drawing of it, and draws that at most
+    every INTERVAL_S, however many they are and however much changes."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, _Drawing] = {}
 
     async def get(
-        self, key: Hashable, change: int, draw: Callable[[], Coroutine[Any, Any, Frame]]
-    ) -> Frame:
-        """A frame drawn after change number `change`."""
+        self, key: Hashable, change: int, draw: Callable[[], Coroutine[Any, Any, T]]
+    ) -> T:
+        """What `draw` gives, begun after change number `change`."""
         now = time.monotonic()
         known = self._known.get(key)
-        if known is None or known.change < change or now - known.began > INTERVAL_S:
-            self._known = {k: d for k, d in self._known.items() if now - d.began < 2}
-            known = _Drawing(change, now, asyncio.create_task(draw()))
+        if known is None or not self._holds(known, change, now):
+            begins_at = now if known is None else max(now, known.begins_at + INTERVAL_S)
+            self._known = {k: d for k, d in self._known.items() if now - d.begins_at < KEPT_S}
+            known = _Drawing(change, begins_at, asyncio.create_task(_at(begins_at, draw)))
             self._known[key] = known
-        return await asyncio.shield(known.task)
+        found: T = await asyncio.shield(known.task)
+        return found
+
+    def _holds(self, known: _Drawing, change: int, now: float) -> bool:
+        if known.begins_at > now:
+            return True  # it will show that change, too
+        return known.change >= change and now - known.begins_at <= INTERVAL_S
+
+
+async def _at(begins_at: float, draw: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    wait = begins_at - time.monotonic()
+    if wait > 0:
+        await asyncio.sleep(wait)
+    return await draw()

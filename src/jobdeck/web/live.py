@@ -104,23 +104,22 @@ async def _changes(
     yield _BEAT
     beat = time.monotonic()
     last = await deck.hub.latest()
-    frame = await _draw(deck, drawings, view, last, known.position)
-    text, known = _event(frame, known)
-    yield text + await _ended(deck, watched)
+    drawn = await _draw(deck, drawings, view, last, known.position)
+    yield drawn.event(known) + await _ended(deck, watched)
     async for batch in deck.hub.subscribe(view.topics, after=last, idle_s=IDLE_S):
         began = time.monotonic()
-        if batch.changes or batch.reload or frame.ticks:
-            frame = await _draw(deck, drawings, view, batch.last, known.position)
-            text, known = _event(frame, known)
-            yield text
+        if batch.changes or batch.reload or drawn.frame.ticks:
+            known = drawn.seen
+            drawn = await _draw(deck, drawings, view, batch.last, known.position)
+            yield drawn.event(known)
         if watched and (batch.reload or any(each.topic == "jobs" for each in batch.changes)):
             yield await _ended(deck, watched)
         if began - beat > BEAT_S:
             beat = began
             yield _BEAT
-        # A slow drawing takes at most a quarter of the time.
+        # A costly drawing takes at most a quarter of the time.
         taken = time.monotonic() - began
-        await asyncio.sleep(max(INTERVAL_S - taken, 3 * taken))
+        await asyncio.sleep(max(INTERVAL_S - taken, 3 * drawn.cost_s))
 
 
 async def _ended(deck: Deck, watched: list[int]) -> bytes:
@@ -133,17 +132,35 @@ async def _ended(deck: Deck, watched: list[int]) -> bytes:
     return events
 
 
-async def _draw(deck: Deck, drawings: Drawings, view: View, change: int, position: int) -> Frame:
+class Drawn:
+    """A frame with what it takes to send it: worked out once for all who share it. `cost_s` are
+    the seconds of CPU that it took."""
+
+    def __init__(self, draw: Callable[[int], Frame], position: int) -> None:
+        began = time.thread_time()
+        self.frame = draw(position)
+        self.seen = seen(self.frame)
+        self.cost_s = time.thread_time() - began
+        self._events: dict[Hashable, bytes] = {}
+
+    def event(self, known: Seen) -> bytes:
+        """The event that brings a browser from `known` to this; empty if it is there already."""
+        key = tuple(sorted(known.digests.items()))
+        found = self._events.get(key)
+        if found is None:
+            found = self._events[key] = _event(self.frame, known, self.seen)
+        return found
+
+
+async def _draw(deck: Deck, drawings: Drawings, view: View, change: int, position: int) -> Drawn:
     return await drawings.get(
         (view.key if view.key is not None else object(), position),
         change,
-        lambda: deck.run(lambda: view.draw(position)),
+        lambda: deck.run(lambda: Drawn(view.draw, position)),
     )
 
 
-def _event(frame: Frame, known: Seen) -> tuple[bytes, Seen]:
-    """The event that brings a browser from `known` to `frame`; empty if it is there already."""
-    now = seen(frame)
+def _event(frame: Frame, known: Seen, now: Seen) -> bytes:
     parts = [
         f'<hx-partial hx-target="#region-{name}" hx-swap="innerMorph">{html}</hx-partial>'
         for name, html in frame.regions.items()
@@ -152,6 +169,6 @@ def _event(frame: Frame, known: Seen) -> tuple[bytes, Seen]:
     if frame.tail:
         parts.append(f'<hx-partial hx-target="#tail" hx-swap="beforeend">{frame.tail}</hx-partial>')
     if not parts:
-        return b"", now
+        return b""
     lines = "".join(f"data: {line}\n" for line in _BREAK.split("\n".join(parts)))
-    return f"id: {now}\n{lines}\n".encode(), now
+    return f"id: {now}\n{lines}\n".encode()

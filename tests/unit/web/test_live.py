@@ -9,8 +9,8 @@ from jobdeck.web.live import Seen
 
 def event(frame: Frame, known: Seen) -> tuple[str, Seen]:
     """The event as text, and what the browser shows afterwards."""
-    text, seen = live._event(frame, known)
-    return text.decode(), seen
+    drawn = live.Drawn(lambda _position: frame, known.position)
+    return drawn.event(known).decode(), drawn.seen
 
 
 def test_nothing_new_sends_nothing() -> None:
