@@ -1,6 +1,7 @@
 """Runs the measurements and writes `bench/RESULTS.md`: `python -m bench [PART ...]`.
 
 A part that is not asked for keeps what the page says of it, with the time it was measured at.
+How long pages take is measured by `bench.pages`, on a store with much history.
 """
 
 import argparse
@@ -8,13 +9,14 @@ import re
 import time
 from pathlib import Path
 
-from bench import beside, machine, scale, where
+from bench import beside, live, machine, scale, where
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS = {
     "beside": ("Beside peers", beside.measure),
     "scale": ("How it scales", scale.measure),
     "where": ("Where the time goes", where.measure),
+    "live": ("Open pages", live.table),
 }
 HEAD = """# Measured
 
@@ -32,11 +34,12 @@ def main() -> None:
         title, measure = PARTS[part]
         lines = [f"## {title}", "", f"{time.strftime('%Y-%m-%d')}:", ""]
         lines += [*(f"- {line}" for line in machine.describe()), "", *measure(options.runs)]
-        _write(title, "\n".join(lines))
+        write(title, "\n".join(lines))
         print("\n".join(lines))
 
 
-def _write(title: str, section: str) -> None:
+def write(title: str, section: str) -> None:
+    """Put a section into the page in place of the one of that title."""
     text = RESULTS.read_text() if RESULTS.exists() else ""
     known = dict(re.findall(r"^(## (.+?)\n.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
     sections = {name: body for body, name in known.items()} | {title: section + "\n"}

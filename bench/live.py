@@ -16,7 +16,6 @@ from multiprocessing.synchronize import Event
 import httpx
 from sqlalchemy import text
 
-from bench import machine
 from bench.rig import fresh_store, new_job, pool
 from bench.server import Served, serve
 from jobdeck.domain import clock
@@ -160,15 +159,21 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=15)
     options = parser.parse_args()
+    print("\n".join(_table([measure(options.changes, options.streams, options.seconds)])))
+
+
+def table(runs: int) -> list[str]:
+    """Lines about 50 open pages, as many times as there are `runs`."""
+    return _table([measure(1_000, 50, 15) for _ in range(runs)])
+
+
+def _table(rows: list[str]) -> list[str]:
     heads = (
         *("Status changes a second", "Open pages", "Creation to event, p50 / p95 / p99 in ms"),
         *("Events a second and page", "MB a second", "Server's CPU without pages"),
         *("with them", "Its memory in MB"),
     )
-    for line in machine.describe():
-        print(f"- {line}")
-    print(f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
-    print(measure(options.changes, options.streams, options.seconds))
+    return [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *rows]
 
 
 if __name__ == "__main__":
