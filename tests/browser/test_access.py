@@ -56,6 +56,7 @@ def worked(site: Site) -> dict[str, int]:
         *("/", "/no"),
         *("/jobs", "/jobs?q=nothing", "/jobs?range=custom"),
         *("/errors", "/errors/1"),
+        *("/logs", "/logs?q=nothing&range=custom"),
         *("/pipelines", "/pipelines?q=nothing", "/pipelines/weather", "/flows/weather-coast"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Error groups by client, command and call."""
+"""Error groups, and the search in all logs, by client, command and call."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import pytest
 from jobdeck.actions import error_groups
 from jobdeck.cli.main import main
 from jobdeck.client import Client
-from jobdeck.domain.errors import Forbidden, NotFound, WrongState
+from jobdeck.domain.errors import Forbidden, InvalidValue, NotFound, WrongState
+from jobdeck.domain.filters import LogFilter
 from jobdeck.domain.states import Code, Reason, Status
-from jobdeck.store import audit
+from jobdeck.store import audit, logs
 from jobdeck.store.database import Store
 from tests.integration.api.served import TOKEN, Served
 from tests.integration.hands import EVE, Hands, define
@@ -111,3 +112,40 @@ def test_commands(
     assert run("retry", "1") == {"retried": 3}
     assert main(["errors", "list"]) == 0
     assert "timeout" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("over", ["store", "server"])
+def test_lines_of_all_jobs_are_searched(
+    here: Store, over: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JOBDECK_STORE", here.address)
+    with Client(here.address) as client:
+        ids = client.create_many("weather", CITIES)
+    rows = [
+        (job, 1, n, n * 10**6, "error" if n == 3 else "info", "log", "", f"line {n}", None)
+        for job in ids
+        for n in range(5)
+    ]
+    with here.write() as conn:
+        logs.append(conn, rows)
+    wanted = LogFilter(q="LINE", level="error", flow="weather", after=2_000_000, before=4_000_000)
+
+    def walk(client: Client) -> None:
+        first = client.search_logs(wanted, limit=2)
+        rest = client.search_logs(wanted, limit=2, cursor=first.next)
+        assert [line.job for line in first.items + rest.items] == ids[::-1]
+        assert rest.next is None
+        assert first.items[0].flow == "weather"
+        with pytest.raises(InvalidValue, match="level"):
+            client.search_logs(LogFilter(level="loud"))
+
+    if over == "server":
+        with Served(here.address, "/base") as served, Client(url=served.url, token=TOKEN) as client:
+            walk(client)
+        return
+    with Client(here.address) as client:
+        walk(client)
+    assert main(["logs", "line", "--level", "error", "--job", str(ids[0]), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["message"] == "line 3"
+    assert main(["logs", "nowhere"]) == 0
+    assert "No line matches." in capsys.readouterr().out

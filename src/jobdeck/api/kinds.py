@@ -91,8 +91,8 @@ def job_filter(
         "pipeline": pipeline,
         "flow": flow,
         "queue": queue,
-        "created_after": _time(created_after, "created_after"),
-        "created_before": _time(created_before, "created_before"),
+        "created_after": moment_of(created_after, "created_after"),
+        "created_before": moment_of(created_before, "created_before"),
         "parent": parent,
         "schedule": schedule,
         "error_group": error,
@@ -110,7 +110,12 @@ def _statuses(texts: Sequence[str]) -> tuple[Status, ...]:
     return filtertext.statuses(named) if named else ()
 
 
-def _time(text: str | None, field: str) -> Micros | None:
+def moment_of(text: str | None, field: str) -> Micros | None:
+    """The time that a query says, if any.
+
+    Raises:
+        InvalidValue: it is none; the error names `field`.
+    """
     if not text:
         return None
     if "T" in text:

@@ -3,7 +3,7 @@
 from litestar import Router
 from litestar.types import ControllerRouterHandler
 
-from jobdeck.api import events
+from jobdeck.api import events, logs
 from jobdeck.api.bulk import BulkApi
 from jobdeck.api.docs import docs_router
 from jobdeck.api.error_groups import ErrorsApi
@@ -38,6 +38,7 @@ CONTROLLERS = (
     WorkersApi,
     SessionApi,
     events.stream,
+    logs.search,
 )
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from jobdeck.cli.output import Output, cell, clean, first_line, local, local_time, seconds
-from jobdeck.client import shapes
+from jobdeck.client import answers, shapes
 from jobdeck.domain import clock
-from jobdeck.domain.records import Counts, Job, LogLine, Step
+from jobdeck.domain.records import Counts, FoundLine, Job, LogLine, Step
 
 HEADS = ("ID", "STATUS", "FLOW", "QUEUE", "CREATED", "DURATION", "ATTEMPT", "NOTE")
 _LEVELS = {"debug": "dim", "warning": "yellow", "error": "red", "critical": "bold red"}
@@ -114,7 +114,22 @@ def show_line(out: Output, line: LogLine) -> None:
         return
     from rich.text import Text
 
-    text = Text(f"{local_time(clock.to_datetime(line.at))} ", style="dim")
+    _print(out, Text(f"{local_time(clock.to_datetime(line.at))} ", style="dim"), line)
+
+
+def show_found_line(out: Output, line: FoundLine) -> None:
+    """One line of any job's log."""
+    if out.as_json:
+        out.line(answers.FoundLine.of(line))
+        return
+    from rich.text import Text
+
+    _print(out, Text(f"{local(line.at)} {line.flow} {line.job} ", style="dim"), line)
+
+
+def _print(out: Output, text: Any, line: LogLine) -> None:
+    from rich.text import Text
+
     if line.stream == "log":
         text.append(f"{line.level:<8}", style=_LEVELS.get(line.level, ""))
     else:

@@ -13,6 +13,7 @@ from jobdeck.cli.errors import errors
 from jobdeck.cli.flows import flows
 from jobdeck.cli.hints import hints
 from jobdeck.cli.jobs import jobs
+from jobdeck.cli.log_search import logs
 from jobdeck.cli.new import new
 from jobdeck.cli.pipelines import pipelines
 from jobdeck.cli.queues import queues
@@ -44,6 +45,7 @@ for command in (
         jobs,
         errors,
         hints,
+        logs,
         flows,
         queues,
         schedules,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 import msgspec
 from msgspec import Meta, Struct
 
-from jobdeck.client.shapes import Shape, micros, when
+from jobdeck.client.shapes import LogLine, Shape, micros, when
 from jobdeck.domain import bulk, clock, liveness, records, why
 from jobdeck.domain.filters import Page
 from jobdeck.domain.states import Status
@@ -200,3 +200,33 @@ class Bulk(Struct, frozen=True):
             examples=self.examples,
             items=[item.record() for item in self.items],
         )
+
+
+class FoundLine(LogLine):
+    """A line that a search over all jobs has found."""
+
+    RECORD = records.FoundLine
+
+    job: int
+    pipeline: str
+    flow: str
+
+
+class FoundLines(Struct, frozen=True):
+    """Some of the lines that were found, the newest first; `next` is the cursor of what follows,
+    and `searched_to` how far back it was looked."""
+
+    items: list[FoundLine]
+    next: str | None
+    searched_to: datetime | None
+
+    @classmethod
+    def of(cls, page: Page[records.FoundLine]) -> "FoundLines":
+        """The shape of that page."""
+        items = [FoundLine.of(each) for each in page.items]
+        return cls(items, page.next, when(page.searched_to))
+
+    def page(self) -> Page[records.FoundLine]:
+        """The page of this shape."""
+        items = [each.record() for each in self.items]
+        return Page(items, self.next, micros(self.searched_to))

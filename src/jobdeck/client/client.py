@@ -19,7 +19,7 @@ from jobdeck.client.over_http import OverHttp
 from jobdeck.domain import clock, uniqueness
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
-from jobdeck.domain.filters import PAGE, JobFilter, Page
+from jobdeck.domain.filters import PAGE, JobFilter, LogFilter, Page
 from jobdeck.domain.liveness import STALE_S, Recovery, Verdict
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import (
@@ -28,6 +28,7 @@ from jobdeck.domain.records import (
     ErrorGroup,
     Event,
     Flow,
+    FoundLine,
     HintRule,
     Job,
     JobError,
@@ -302,6 +303,13 @@ class Client(Many, AbstractContextManager["Client"]):
     def delete(self, job_id: int, *, reason: str = "") -> None:
         """Delete an ended job with all that was recorded of it."""
         self._backend.delete(job_id, reason)
+
+    def search_logs(
+        self, wanted: LogFilter | None = None, *, limit: int = PAGE, cursor: str | None = None
+    ) -> Page[FoundLine]:
+        """Some of the lines of all jobs that the filter means, the newest first. A call looks at
+        a bounded number of lines: it may give few, or none, and `next`."""
+        return self._backend.search_logs(wanted or LogFilter(), limit, cursor)
 
     # -- errors ------------------------------------------------------------------------------
 

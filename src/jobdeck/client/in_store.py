@@ -26,7 +26,7 @@ from jobdeck.domain import clock, filtertext
 from jobdeck.domain.bulk import Bulk, Item, Order
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound
-from jobdeck.domain.filters import JobFilter, Page
+from jobdeck.domain.filters import JobFilter, LogFilter, Page
 from jobdeck.domain.liveness import Recovery, Verdict
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import (
@@ -35,6 +35,7 @@ from jobdeck.domain.records import (
     ErrorGroup,
     Event,
     Flow,
+    FoundLine,
     HintRule,
     Job,
     JobFile,
@@ -63,6 +64,7 @@ from jobdeck.store import (
     flows,
     hint_rules,
     jobs,
+    log_search,
     logs,
     pipelines,
     pools,
@@ -239,6 +241,10 @@ class InStore:
 
     def delete(self, job_id: int, reason: str) -> None:
         job_actions.delete(self.store, self.actor, reason, job_id)
+
+    def search_logs(self, wanted: LogFilter, limit: int, cursor: str | None) -> Page[FoundLine]:
+        with self.store.read() as conn:
+            return log_search.find(conn, wanted, limit=limit, cursor=cursor)
 
     # -- errors ------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from jobdeck.domain import clock, filtertext
 from jobdeck.domain.bulk import Bulk, Item, Order
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
-from jobdeck.domain.filters import JobFilter, Page
+from jobdeck.domain.filters import JobFilter, LogFilter, Page
 from jobdeck.domain.liveness import Recovery, Verdict
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import (
@@ -26,6 +26,7 @@ from jobdeck.domain.records import (
     ErrorGroup,
     Event,
     Flow,
+    FoundLine,
     HintRule,
     Job,
     JobFile,
@@ -236,6 +237,16 @@ class OverHttp:
 
     def delete(self, job_id: int, reason: str) -> None:
         self.connection.send("DELETE", f"/jobs/{job_id}", query={"reason": reason})
+
+    def search_logs(self, wanted: LogFilter, limit: int, cursor: str | None) -> Page[FoundLine]:
+        query = {
+            **msgspec.structs.asdict(wanted),
+            "after": _time(wanted.after),
+            "before": _time(wanted.before),
+            "limit": limit,
+            "cursor": cursor,
+        }
+        return self.connection.call("GET", "/logs", answers.FoundLines, query=query).page()
 
     # -- errors ------------------------------------------------------------------------------
 

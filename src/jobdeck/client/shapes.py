@@ -207,7 +207,7 @@ class Step(Shape):
 class LogLine(Shape):
     """One line that a job logged or printed; `id` rises, to read on from."""
 
-    RECORD = records.LogLine
+    RECORD: ClassVar[Any] = records.LogLine
 
     id: int
     at: datetime

@@ -66,6 +66,19 @@ def names(text: str) -> tuple[list[str], bool]:
     return [name for name in text.removeprefix("-").split(",") if name], others
 
 
+class LogFilter(Struct, frozen=True, kw_only=True):
+    """Which lines of which jobs; every condition that is set must hold. `level` is the least one,
+    `q` a text that must occur."""
+
+    q: str = ""
+    level: str = ""
+    pipeline: str = ""
+    flow: str = ""
+    job: int | None = None
+    after: Micros | None = None
+    before: Micros | None = None
+
+
 class Page(Struct, Generic[T], frozen=True):
     """Some of a list; `next` is the cursor of what follows and `prev` of what stands before
     (None: nothing), and `searched_to` how far back a filter or an order that needs searching

@@ -145,6 +145,14 @@ class LogLine(Struct, frozen=True, kw_only=True):
     fields: Any = None
 
 
+class FoundLine(LogLine, frozen=True, kw_only=True):
+    """A line that a search over all jobs has found."""
+
+    job: int
+    pipeline: str
+    flow: str
+
+
 class ApiCall(Struct, frozen=True, kw_only=True):
     """One HTTP call that a job made through `ctx.http`; `status` is None if it got no answer."""
 

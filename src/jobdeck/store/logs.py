@@ -101,13 +101,18 @@ def newest_of(conn: Connection, job_id: int) -> int:
 
 
 def _record(row: AnyRow) -> LogLine:
-    return LogLine(
-        id=row.id,
-        at=row.at,
-        attempt=row.attempt,
-        level=row.level,
-        stream=row.stream,
-        step=row.step,
-        message=row.message,
-        fields=decode(row.fields),
-    )
+    return LogLine(**values(row))
+
+
+def values(row: AnyRow) -> dict[str, Any]:
+    """What a record says of that row."""
+    return {
+        "id": row.id,
+        "at": row.at,
+        "attempt": row.attempt,
+        "level": row.level,
+        "stream": row.stream,
+        "step": row.step,
+        "message": row.message,
+        "fields": decode(row.fields),
+    }

@@ -1,0 +1,42 @@
+// A list that goes on when its end comes into sight: the link there loads what follows.
+(() => {
+  "use strict";
+  const AHEAD = "400px";
+  let watcher;
+
+  async function load(link) {
+    if ("busy" in link.dataset || document.hidden) return;
+    link.dataset.busy = "";
+    link.classList.add("busy");
+    try {
+      const response = await fetch(link.dataset.url, { headers: { "HX-Request": "true" } });
+      if (!response.ok) throw new Error(response.status);
+      const part = document.createElement("template");
+      part.innerHTML = await response.text();
+      jobdeck.times.localise(part.content);
+      if (link.isConnected) link.replaceWith(part.content);
+      watch();
+    } catch {
+      delete link.dataset.busy;
+      link.textContent = "That did not work. Try again";
+    }
+  }
+
+  function watch() {
+    watcher?.disconnect();
+    watcher = new IntersectionObserver((seen) => {
+      for (const { isIntersecting, target } of seen) if (isIntersecting) load(target);
+    }, { rootMargin: AHEAD });
+    for (const link of document.querySelectorAll("[data-more]")) watcher.observe(link);
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-more]");
+    if (!link) return;
+    event.preventDefault();
+    load(link);
+  });
+  document.addEventListener("visibilitychange", () => document.hidden || watch());
+  document.addEventListener("htmx:after:swap", watch);
+  watch();
+})();
