@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from sqlalchemy import text
 
 from jobdeck.client import Client
 from jobdeck.domain.errors import JobdeckError
-from tests.integration.launched import Launched, alive, environment, until
+from tests.integration.launched import Launched, alive, environment
 
 PIPELINES = '''
 import os, time
@@ -192,22 +193,40 @@ def hunt(
     return fallen
 
 
-def wait_until_done(store: Any, seconds: float) -> None:
-    """Wait until no job is open."""
-    from sqlalchemy import text
+PLACES = ("ready", "running", "delayed")
 
-    def open_jobs() -> int:
+
+def wait_until_done(store: Any, patience_s: float) -> None:
+    """Wait until no job is open, as long as some end; else tell how things stand."""
+    last, deadline = -1, 0.0
+    while True:
         with store.read() as conn:
-            return int(
-                conn.execute(
-                    text(
-                        "SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM running)"
-                        " + (SELECT count(*) FROM delayed)"
-                    )
-                ).scalar_one()
-            )
+            left = {p: conn.execute(text(f"SELECT count(*) FROM {p}")).scalar_one() for p in PLACES}
+        if not any(left.values()):
+            return
+        if sum(left.values()) != last:
+            last, deadline = sum(left.values()), time.monotonic() + patience_s
+        if time.monotonic() > deadline:
+            raise AssertionError(f"no job ends any more: {left}; {standing(store)}")
+        time.sleep(0.1)
 
-    until(lambda: open_jobs() == 0, "the end of all jobs", seconds)
+
+def standing(store: Any) -> str:
+    """The small tables, as far as they tell why jobs do not end."""
+    with store.read() as conn:
+        told = [
+            f"{table}: {[dict(row._mapping) for row in conn.execute(text(query))]}"
+            for table, query in {
+                **{place: f"SELECT * FROM {place} LIMIT 5" for place in PLACES},
+                "counters": "SELECT status, queue_id, flow_id, sum(n) AS n FROM counters "
+                "WHERE status > 3 GROUP BY 1, 2, 3",
+                "pools": "SELECT * FROM pools",
+                "workers": "SELECT * FROM workers",
+                "leases": "SELECT * FROM leases",
+                "parents": "SELECT * FROM parents WHERE job_id IN (SELECT job_id FROM running)",
+            }.items()
+        ]
+    return "\n".join(told)
 
 
 def sockets(temp: Path) -> list[Path]:

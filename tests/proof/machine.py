@@ -7,15 +7,17 @@ from typing import Any, ClassVar, NamedTuple
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import structs
 from sqlalchemy import func, select
 
 from jobdeck.actions import jobs as asked
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND
-from jobdeck.domain.errors import WrongState
+from jobdeck.domain.errors import Duplicate, WrongState
 from jobdeck.domain.retry import MAX_LOSSES
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.domain.states import Code
+from jobdeck.domain.uniqueness import Kept, Unique
 from jobdeck.store import (
     claims,
     delays,
@@ -130,6 +132,32 @@ class StoreMachine(RuleBasedStateMachine):
             ids = enqueue(conn, new, self.now)
         for job_id, job in zip(ids, new, strict=True):
             self._note(job_id, job)
+
+    @rule(
+        key=st.sampled_from(("a", "b")),
+        flow=st.integers(0, 2),
+        seconds=st.sampled_from((0, 0, 3)),
+        keep=st.booleans(),
+    )
+    def enqueue_with_a_key(self, key: str, flow: int, seconds: int, keep: bool) -> None:
+        until = self.now + seconds * SECOND if seconds else None
+        unique = Unique(key=key, until=until, keep=keep)
+        new = structs.replace(self._new(self.flow_ids[flow], 0, 0), unique=unique)
+        holder = self.model.holder(key, self.now)
+        try:
+            with self.store.write() as conn:
+                [job_id] = enqueue(conn, [new], self.now)
+        except Duplicate as error:
+            named = error.job
+            assert (named, keep) == (holder, False)
+            return
+        assert isinstance(job_id, Kept) == (holder is not None)
+        if holder is not None:
+            assert (job_id, keep) == (holder, True)
+            return
+        self._note(job_id, new)
+        self.model.jobs[job_id].key = key
+        self.model.keys[key] = job_id, until or 0
 
     # -- what pools do ---------------------------------------------------------------------
 
@@ -299,11 +327,12 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(data=st.data(), deed=st.sampled_from(("stop", "kill", "finish", "retry", "delete")))
     def ask(self, data: st.DataObject, deed: str) -> None:
         job = data.draw(st.sampled_from(sorted(self.model.jobs.values(), key=lambda j: j.id)))
+        has_key = not job.key or self.model.holder(job.key, self.now) in (None, job.id)
         allowed = {
             "stop": job.open,
             "kill": job.open,
             "finish": job.place == "running" and job.shown,
-            "retry": job.code in (Code.FAILED, Code.STOPPED) and not job.open,
+            "retry": job.code in (Code.FAILED, Code.STOPPED) and not job.open and has_key,
             "delete": self.model.deletable(job),
         }[deed]
         action: Any = getattr(asked, deed)
@@ -319,6 +348,9 @@ class StoreMachine(RuleBasedStateMachine):
             self.model.stop(job.id, "kill", forced=Code.FAILED)
         elif deed == "retry":
             self.model.reopen(job)
+            if job.key:
+                known, until = self.model.keys[job.key]
+                self.model.keys[job.key] = job.id, until if known == job.id else 0
         else:
             self.model.delete(job)
 

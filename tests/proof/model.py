@@ -44,6 +44,7 @@ class Job:
     total: int = 0
     ended: Counter[Code] = field(default_factory=Counter)
     fails_when: str = "all"
+    key: str = ""
 
     @property
     def open(self) -> bool:
@@ -77,6 +78,8 @@ class Model:
         self.paused: set[int] = set()
         self.queue_limits: dict[int, int] = {}
         self.flow_limits: dict[int, int] = {}
+        self.keys: dict[str, tuple[int, Micros]] = {}
+        """Who took each unique key last, and until when it has it whatever becomes of it."""
         self.outcomes: Counter[int] = Counter()
         """How often each job's end was recorded, and how often it was reopened, subtracted."""
 
@@ -108,6 +111,12 @@ class Model:
             runs[job.flow] += 1
             taken.append(job.id)
         return taken
+
+    def holder(self, key: str, now: Micros) -> int | None:
+        """The job that has the unique key."""
+        job_id, until = self.keys.get(key, (0, 0))
+        job = self.jobs.get(job_id)
+        return job_id if job is not None and (job.open or until > now) else None
 
     # -- what happens ----------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from jobdeck.store.database import Store
 from tests.proof.crash import Load, Site, hunt, sockets, wait_until_done
 from tests.stores import Cluster
 
-OPEN_S = 120.0
+PATIENCE_S = 60.0
 
 
 def crash(
@@ -44,12 +44,16 @@ def crash(
         took = time.monotonic() - began
         load.end()
         store = Store(url)
-        wait_until_done(store, OPEN_S)
+        wait_until_done(store, PATIENCE_S)
         check_work(store, load, site.marks)
         site.preys()
         assert site.end() == [0] * starts
         check_rest(store, site)
         store.close()
+    except BaseException:
+        for up in site.ups:
+            sys.stderr.write(up.said()[-20_000:])
+        raise
     finally:
         load.end()
         for up in site.ups:
@@ -129,6 +133,6 @@ def test_killed_at_random_for_long(
         url, restart = cluster.create(), cluster.crash
     sys.stderr.write(
         "\n"
-        + crash(url, tmp_path, seed, kills, starts=2, pause_s=0.35, load_s=0.05, restart=restart)
+        + crash(url, tmp_path, seed, kills, starts=2, pause_s=0.35, load_s=0.15, restart=restart)
         + "\n"
     )

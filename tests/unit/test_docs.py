@@ -311,3 +311,13 @@ def test_commands_in_examples_are_right(place: str, line: str) -> None:
         command = command.commands[words.pop(0)]
     if "--help" not in words:
         command.make_context(line, words)
+
+
+def test_the_tests_that_pages_name_exist() -> None:
+    """A guarantee stands beside the test that shows it."""
+    there: set[str] = set()
+    for path in ROOT.glob("tests/**/test_*.py"):
+        there.update(re.findall(r"^ *def (test_\w+)", path.read_text(), re.MULTILINE))
+    named = {name for page in PAGES for name in re.findall(r"`(test_\w+)`", prose(page))}
+    assert len(named) > 40
+    assert named <= there
