@@ -75,6 +75,8 @@ def _simulated(
     try:
         simulation = CronSim(expression, at, reverse=reverse)
     except CronSimError as error:
+        if str(error) == "Bad day-of-month" and _is_day(expression.split()[-3]):
+            raise InvalidValue("cron", f"{expression!r} never fires; no such date comes") from None
         raise InvalidValue(
             "cron",
             f"{expression!r} is not a cron expression ({error}); write five fields, "
@@ -86,6 +88,11 @@ def _simulated(
     except (CronSimError, OverflowError):
         # No such date, within many years or within the calendar.
         return
+
+
+def _is_day(field: str) -> bool:
+    """Whether some months have such a day; those that are named then have not."""
+    return field.isascii() and field.isdigit() and 1 <= int(field) <= 31
 
 
 def interval_step(interval_s: float) -> Micros:

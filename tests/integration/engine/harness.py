@@ -18,7 +18,7 @@ from jobdeck.domain import clock
 from jobdeck.domain.records import Job
 from jobdeck.domain.states import Reason, Status
 from jobdeck.engine.pool import PoolOptions
-from jobdeck.store import attempts, flows, jobs, pipelines, stops
+from jobdeck.store import attempts, changes, flows, jobs, pipelines, stops
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.worker.loader import load_manifests
@@ -76,6 +76,7 @@ class Deck:
         with self.store.write() as conn:
             for manifest in report.pipelines:
                 pipelines.register(conn, manifest, clock.now(), publish=True)
+                changes.add(conn, clock.now(), [("pipeline", manifest.name, "registered")])
 
     def start_pool(
         self, workers: int = 1, grace_s: float = 0.5, drain_s: float = 0.5, **more: Any
