@@ -30,6 +30,7 @@ from jobdeck.sdk import jsonable, registry, transport
 from jobdeck.sdk.children import ChildResult
 from jobdeck.sdk.context import Context
 from jobdeck.sdk.execution import WAITING, Ending, run_job
+from jobdeck.sdk.items import MemoryItems
 from jobdeck.sdk.pipeline import Pipeline
 from jobdeck.sdk.plan import Plan
 from jobdeck.sdk.runtime import HttpRecord, JobView, StepState
@@ -60,7 +61,8 @@ class Result:
     """How an attempt ended, and all that it said.
 
     `status` is completed, failed or stopped; `result` what the last step returned, as JSON
-    gives it back. `steps` has the newest state of each step by its name.
+    gives it back. `steps` has the newest state of each step by its name, `items` that of each
+    item that the flow takes once.
     """
 
     def __init__(self, ending: Ending, assignment: Assignment, runtime: MemoryRuntime) -> None:
@@ -79,6 +81,10 @@ class Result:
         self.children = runtime.children
         self.enqueued = runtime.enqueued
         self.files = runtime.kept
+        self.items = {
+            f"{source}/{item}" if source else item: state
+            for (source, item), state in runtime.items.states.items()
+        }
         self.runtime = runtime
 
     @property
@@ -110,6 +116,7 @@ def run(
     /,
     *,
     resume: Result | None = None,
+    after: Result | None = None,
     stop_after_chunks: int | None = None,
     http: Http | None = None,
     files: Path | None = None,
@@ -119,7 +126,8 @@ def run(
     """Run a job of the pipeline, and its children, to the end; `ctx.sleep` does not wait.
 
     Parameters are given by name, or as one dict or model. `resume` is an earlier result: the
-    job goes on as a new attempt, from the step and checkpoint where that one ended.
+    job goes on as a new attempt, from the step and checkpoint where that one ended. `after` is
+    the result of another job of the flow: the items that it took are known to this one.
     `stop_after_chunks` asks it to stop once so many chunks are committed. `http` answers the
     calls of `ctx.http`; without it they go to the network. `files` is the folder for files.
 
@@ -127,7 +135,7 @@ def run(
         InvalidValue: the pipeline's steps do not fit together. Parameters that do not fit are
             a result: failed, invalid_config.
     """
-    runtime = MemoryRuntime(resume, files, http, stop_after_chunks)
+    runtime = MemoryRuntime(resume, files, http, stop_after_chunks, after)
     return _run(pipeline, pipeline.plan, _encode(params, fields), runtime, resume, context)
 
 
@@ -196,6 +204,7 @@ def _run(
             ending = run_job(plan, assignment, runtime, clock.now())
         if ending.status != WAITING:
             break
+    runtime.items.end(completed=ending.status == "completed")
     if plan.single and not runtime.steps:
         runtime.steps[0] = StepState(
             position=0,
@@ -264,8 +273,11 @@ class MemoryRuntime:
         files: Path | None,
         http: Http | None,
         stop_after_chunks: int | None,
+        after: Result | None = None,
     ) -> None:
         self.step = ""
+        known = before or after
+        self.items: MemoryItems = MemoryItems(known.runtime.items if known else None)
         self.http_transport = _http_transport(http)
         self.steps: dict[int, StepState] = dict(before.runtime.steps) if before else {}
         self.done: dict[int, bytes | None] = dict(before.runtime.done) if before else {}
@@ -329,6 +341,8 @@ class MemoryRuntime:
         del job
         if kind == "map":
             return self._map(body)
+        if kind == "items":
+            return self.items.do(body)
         after, limit = body["after"], body["limit"]
         page = [child for child in self.children if child.id > after][:limit]
         return [msgspec.to_builtins(child) for child in page]

@@ -9,6 +9,7 @@ from jobdeck.api.docs import docs_router
 from jobdeck.api.error_groups import ErrorsApi
 from jobdeck.api.flows import FlowsApi
 from jobdeck.api.hint_rules import HintsApi
+from jobdeck.api.items import ItemsApi
 from jobdeck.api.job_parts import JobPartsApi
 from jobdeck.api.jobs import FlowJobsApi, JobsApi
 from jobdeck.api.pipelines import PipelinesApi
@@ -31,6 +32,7 @@ CONTROLLERS = (
     ErrorsApi,
     HintsApi,
     FlowsApi,
+    ItemsApi,
     PipelinesApi,
     QueuesApi,
     SchedulesApi,

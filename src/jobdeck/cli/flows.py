@@ -144,6 +144,61 @@ def remove(client: "Client", out: "Output", name: str, reason: str) -> None:
     out.say(f"Flow {name} is removed.")
 
 
+@flows.command()
+@click.argument("name")
+@click.option("--source", metavar="TEXT", help="Only those from that source.")
+@click.option("--item", default="", metavar="TEXT", help="Only that one.")
+@click.option("--state", default="", metavar="STATE", help="claimed, deferred, processed, released")
+@click.option("--count", is_flag=True, help="How many are in each state.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, help="At most so many.")
+@click.option("--cursor", metavar="TEXT", help="Where the page before ended.")
+@connected
+def items(
+    client: "Client",
+    out: "Output",
+    name: str,
+    source: str | None,
+    item: str,
+    state: str,
+    count: bool,
+    limit: int,
+    cursor: str | None,
+) -> None:
+    """List the items that a flow takes only once."""
+    from jobdeck.cli import items as shown
+
+    if count:
+        shown.show_counts(out, *client.count_items(name))
+    else:
+        page = client.items(name, source=source, item=item, state=state, limit=limit, cursor=cursor)
+        shown.show_page(out, page)
+
+
+@flows.command()
+@click.argument("name")
+@click.option("--source", metavar="TEXT", help="Those from that source.")
+@click.option("--item", default="", metavar="TEXT", help="That one.")
+@click.option("--all", "every", is_flag=True, help="All of them.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@connected
+def forget(
+    client: "Client",
+    out: "Output",
+    name: str,
+    source: str | None,
+    item: str,
+    every: bool,
+    reason: str,
+) -> None:
+    """Let a flow take items again."""
+    if every == (source is not None or bool(item)):
+        raise click.UsageError("Give --item, --source or both; or --all.")
+    gone = client.forget_items(name, source=source, item=item, reason=reason)
+    if out.as_json:
+        out.json({"items": gone})
+    out.say(f"Flow {name} has forgotten {gone} item{'' if gone == 1 else 's'}.")
+
+
 def _given(
     client: "Client", pipeline: str, flow: "Flow | None", given: dict[str, Any]
 ) -> dict[str, Any]:

@@ -230,3 +230,42 @@ class FoundLines(Struct, frozen=True):
         """The page of this shape."""
         items = [each.record() for each in self.items]
         return Page(items, self.next, micros(self.searched_to))
+
+
+class FlowItem(Shape):
+    """Something that a flow takes only once. `state` is claimed (by `job`, until `expires_at`),
+    deferred (so often), processed (known until `expires_at`, unless the flow sees it again), or
+    released (free again)."""
+
+    RECORD = records.FlowItem
+
+    source: str
+    item: str
+    state: str
+    job: int | None
+    at: datetime
+    expires_at: datetime | None
+    deferrals: int
+
+
+class FlowItems(Struct, frozen=True):
+    """One page of items; `next` is the cursor of the following page, null at the end."""
+
+    items: list[FlowItem]
+    next: str | None
+
+
+class ItemCounts(Struct, frozen=True):
+    """How many items are in each state; `more`: there are further ones that were not counted."""
+
+    claimed: int
+    deferred: int
+    processed: int
+    released: int
+    more: bool
+
+
+class Forgotten(Struct, frozen=True):
+    """How many items were forgotten."""
+
+    items: int

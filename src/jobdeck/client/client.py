@@ -28,6 +28,7 @@ from jobdeck.domain.records import (
     ErrorGroup,
     Event,
     Flow,
+    FlowItem,
     FoundLine,
     HintRule,
     Job,
@@ -408,6 +409,32 @@ class Client(Many, AbstractContextManager["Client"]):
     def remove_flow(self, name: str, *, reason: str = "") -> None:
         """Take a flow away with its schedules; its jobs remain to be seen."""
         self._backend.remove_flow(name, reason)
+
+    def items(
+        self,
+        flow: str,
+        *,
+        source: str | None = None,
+        item: str = "",
+        state: str = "",
+        limit: int = PAGE,
+        cursor: str | None = None,
+    ) -> Page[FlowItem]:
+        """One page of the items that the flow takes only once: of one source, in one state
+        (claimed, deferred, processed, released), or one of them."""
+        return self._backend.items(flow, source, item, state, limit, cursor)
+
+    def count_items(self, flow: str) -> tuple[dict[str, int], bool]:
+        """How many items the flow has in each state, and whether there are more than the 20,000
+        that were counted."""
+        return self._backend.count_items(flow)
+
+    def forget_items(
+        self, flow: str, *, source: str | None = None, item: str = "", reason: str = ""
+    ) -> int:
+        """Let the flow take all of its items again, those of one source, or one; gives how
+        many."""
+        return self._backend.forget_items(flow, source, item, reason)
 
     # -- queues, schedules, pools ------------------------------------------------------------
 

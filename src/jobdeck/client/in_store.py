@@ -14,6 +14,7 @@ from jobdeck.actions import error_groups as error_actions
 from jobdeck.actions import export as export_actions
 from jobdeck.actions import flows as flow_actions
 from jobdeck.actions import hint_rules as hint_actions
+from jobdeck.actions import items as item_actions
 from jobdeck.actions import jobs as job_actions
 from jobdeck.actions import pipelines as pipeline_actions
 from jobdeck.actions import pools as pool_actions
@@ -35,6 +36,7 @@ from jobdeck.domain.records import (
     ErrorGroup,
     Event,
     Flow,
+    FlowItem,
     FoundLine,
     HintRule,
     Job,
@@ -63,6 +65,7 @@ from jobdeck.store import (
     files,
     flows,
     hint_rules,
+    items,
     jobs,
     log_search,
     logs,
@@ -323,6 +326,32 @@ class InStore:
 
     def remove_flow(self, name: str, reason: str) -> None:
         flow_actions.remove(self.store, self.actor, reason, name)
+
+    def items(
+        self,
+        flow: str,
+        source: str | None,
+        item: str,
+        state: str,
+        limit: int,
+        cursor: str | None,
+    ) -> Page[FlowItem]:
+        with self.store.read() as conn:
+            return items.find(
+                *(conn, flows.get(conn, flow).id, clock.now()),
+                source=source,
+                item=item,
+                state=state,
+                limit=limit,
+                cursor=cursor,
+            )
+
+    def count_items(self, flow: str) -> tuple[dict[str, int], bool]:
+        with self.store.read() as conn:
+            return items.count(conn, flows.get(conn, flow).id, clock.now())
+
+    def forget_items(self, flow: str, source: str | None, item: str, reason: str) -> int:
+        return item_actions.forget(self.store, self.actor, reason, flow, source=source, item=item)
 
     # -- queues, schedules, pools ------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from jobdeck.domain.records import (
     ErrorGroup,
     Event,
     Flow,
+    FlowItem,
     FoundLine,
     HintRule,
     Job,
@@ -341,6 +342,32 @@ class OverHttp:
     def remove_flow(self, name: str, reason: str) -> None:
         self.connection.send("DELETE", f"/flows/{_part(name)}", query={"reason": reason})
 
+    def items(
+        self,
+        flow: str,
+        source: str | None,
+        item: str,
+        state: str,
+        limit: int,
+        cursor: str | None,
+    ) -> Page[FlowItem]:
+        query = {**_source(source), "item": item, "state": state, "limit": limit, "cursor": cursor}
+        path = f"/flows/{_part(flow)}/items"
+        page = self.connection.call("GET", path, answers.FlowItems, query=query)
+        return Page([each.record() for each in page.items], page.next, None)
+
+    def count_items(self, flow: str) -> tuple[dict[str, int], bool]:
+        path = f"/flows/{_part(flow)}/items/count"
+        found = msgspec.to_builtins(self.connection.call("GET", path, answers.ItemCounts))
+        more = found.pop("more")
+        return found, more
+
+    def forget_items(self, flow: str, source: str | None, item: str, reason: str) -> int:
+        path = f"/flows/{_part(flow)}/items"
+        query = {**_source(source), "item": item, "reason": reason}
+        found = self.connection.call("DELETE", path, answers.Forgotten, query=query, timeout_s=600)
+        return found.items
+
     # -- queues, schedules, pools ------------------------------------------------------------
 
     def queues(self) -> list[Queue]:
@@ -418,6 +445,11 @@ class OverHttp:
 
     def close(self) -> None:
         self.connection.close()
+
+
+def _source(source: str | None) -> dict[str, list[str]]:
+    """The empty source is one, too; only as a list it is not left out."""
+    return {} if source is None else {"source": [source]}
 
 
 def _part(name: str) -> str:

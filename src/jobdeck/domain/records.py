@@ -359,6 +359,20 @@ class ErrorGroup(Struct, frozen=True, kw_only=True):
         return "open" if self.reopened_at is None else "reopened"
 
 
+class FlowItem(Struct, frozen=True, kw_only=True):
+    """Something that a flow takes only once. `state` is claimed (by `job`, until `expires_at`),
+    deferred (so often), processed (known until `expires_at`, unless the flow sees it again), or
+    released (free again)."""
+
+    source: str
+    item: str
+    state: str
+    job: int | None = None
+    at: Micros
+    expires_at: Micros | None = None
+    deferrals: int = 0
+
+
 class AuditRow(Struct, frozen=True, kw_only=True):
     """One change that somebody asked for."""
 

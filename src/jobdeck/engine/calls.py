@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from jobdeck.domain import uniqueness
-from jobdeck.domain.clock import Micros
+from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.errors import (
     Duplicate,
     InvalidValue,
@@ -23,12 +23,13 @@ from jobdeck.domain.schema import ParamsCheck
 from jobdeck.domain.states import Code
 from jobdeck.domain.uniqueness import Kept, Unique, Wish
 from jobdeck.engine.handed import Handed
-from jobdeck.store import changes, flows, parents, pipelines
+from jobdeck.store import changes, flows, items, parents, pipelines
 from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.store.tables import children, jobs, running
 from jobdeck.worker.protocol import Call, Reply
 
 CHILDREN_PAGE = 1000
+ITEMS_MAX = 1000
 _LOCK_WAIT_MS = 100
 _LOCK_NOT_AVAILABLE = "55P03"
 
@@ -37,7 +38,7 @@ def answer(conn: Connection, job: Handed, call: Call, now: Micros) -> Reply:
     """Do what the job asks, in the pool's transaction; what it may not have becomes an error
     in the job, and nothing of it is done."""
     try:
-        kinds = {"map": _map, "children": _children, "enqueue": _enqueue}
+        kinds = {"map": _map, "children": _children, "enqueue": _enqueue, "items": _items}
         if call.kind not in kinds or not isinstance(call.body, dict):
             raise Malformed(f"a job cannot ask for {call.kind!r}")
         return Reply(call.seq, kinds[call.kind](conn, job, call.body, now))
@@ -169,6 +170,35 @@ def _without_waiting(conn: Connection) -> Iterator[None]:
             "Another transaction that has not ended creates a job with the same unique key; try "
             "again."
         ) from None
+
+
+def _items(conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros) -> list[str]:
+    number, held_by = job.key
+    held = select(running.c.job_id).where(running.c.job_id == number, running.c.claim == held_by)
+    if conn.execute(held.with_for_update()).first() is None:
+        raise WrongState("The job is no longer in the hands of this worker, so it takes no items.")
+    place = items.Place(job.claimed.flow_id, str(body["source"]), number)
+    keys = [str(key) for key in body["keys"]]
+    if len(keys) > ITEMS_MAX:
+        raise InvalidValue("keys", f"are {len(keys)}; give at most {ITEMS_MAX} at once")
+    match body["do"]:
+        case "claim":
+            until = now + round(float(body["for_s"]) * SECOND)
+            taken = items.claim(conn, place, keys, now, until)
+        case "seen":
+            taken = items.seen(conn, place, keys)
+        case "processed":
+            items.process(conn, place, keys, now)
+            taken = set()
+        case "defer":
+            items.defer(conn, place, keys, now)
+            taken = set()
+        case "release":
+            items.release(conn, place, keys, now)
+            taken = set()
+        case other:
+            raise Malformed(f"a job cannot {other!r} items")
+    return [key for key in keys if key in taken]
 
 
 def _children(

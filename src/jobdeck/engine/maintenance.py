@@ -1,19 +1,26 @@
 """What must be done by exactly one process: firing schedules, finding dead pools, trimming."""
 
-import itertools
 import threading
 
 import structlog
 
 from jobdeck.domain import clock
-from jobdeck.domain.clock import SECOND, Micros
+from jobdeck.domain.clock import SECOND
 from jobdeck.domain.errors import StoreError
 from jobdeck.engine.housework import Housework
 from jobdeck.engine.indexing import Indexer
 from jobdeck.engine.leader import Leadership
+from jobdeck.engine.leftovers import Leftovers
 from jobdeck.engine.reaper import Reaper
 from jobdeck.engine.scheduler import Scheduler
-from jobdeck.store import changes, counters, error_groups, schedules, sessions, unique_keys, volume
+from jobdeck.store import (
+    changes,
+    counters,
+    error_groups,
+    schedules,
+    sessions,
+    volume,
+)
 from jobdeck.store.database import Store
 
 log = structlog.get_logger()
@@ -22,7 +29,6 @@ TURN_S = 0.5
 TRIM_EVERY = 60 * SECOND
 KEEP_CHANGES = 600 * SECOND
 KEEP_FIRES = 7 * 86400 * SECOND
-KEY_SLICES = 20
 KEEP_ERRORS = 90 * 86400 * SECOND
 
 
@@ -38,7 +44,7 @@ class Maintenance:
         self._indexer = Indexer(store)
         self._housework = Housework(store)
         self._trim_at = 0
-        self._key = ""
+        self._leftovers = Leftovers(store)
         self._end = threading.Event()
 
     def stop(self, *_: object) -> None:
@@ -73,18 +79,9 @@ class Maintenance:
                 schedules.trim_fires(conn, now - KEEP_FIRES)
                 error_groups.trim(conn, now, KEEP_ERRORS)
                 more = volume.trim(conn, now)
+            more = self._leftovers.tidy(now) or more
             self._trim_at = now + (SECOND if more else TRIM_EVERY)
-            self._trim_keys(now)
         due = self._scheduler.next_due()
         if due is None:
             return TURN_S
         return min(max((due - clock.now()) / SECOND, 0.0), TURN_S)
-
-    def _trim_keys(self, now: Micros) -> None:
-        """Remove unique keys that nobody holds any more: go on where the last walk ended, and
-        longer only while there is much to remove."""
-        for n in itertools.count():
-            with self._store.write() as conn:
-                gone, self._key = unique_keys.purge(conn, now, self._key)
-            if not self._key or (n >= KEY_SLICES and gone < unique_keys.SLICE // 2):
-                return

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from jobdeck.sdk.children import ChildResult, FailsWhen
     from jobdeck.sdk.files import Files
+    from jobdeck.sdk.items import Items, Key
     from jobdeck.sdk.pipeline import Pipeline
     from jobdeck.sdk.plan import Plan, StepPlan
 
@@ -265,6 +266,53 @@ class Context:
         from jobdeck.sdk.children import iterate
 
         return iterate(self.step_run)
+
+    def unseen(
+        self,
+        items: Iterable[T],
+        key: Key = None,
+        *,
+        source: str = "",
+        claim_for: float | str = "1h",
+    ) -> Iterator[T]:
+        """Those of the items that no job of this flow has processed, and no other has claimed.
+
+        Each is claimed as it is handed out: when this job completes it is processed, when it
+        ends otherwise it is free again. `key` names an item: a key or attribute of it, or a
+        function of it; without one the item is a text or number itself. Items of different
+        kinds have different `source`s. Unless the job ends before, a claim holds for
+        `claim_for`.
+
+        Raises:
+            StopRequested: somebody asked the job to stop.
+            InvalidValue: an item has no name; says which.
+        """
+        return self._items(source).claim(items, key, claim_for)
+
+    def seen(self, item: str | int, *, source: str = "") -> bool:
+        """Whether a job of this flow has processed the item of that name."""
+        from jobdeck.sdk.items import name_of
+
+        return bool(self._items(source).ask("seen", [name_of(item)]))
+
+    def processed(self, *items: str | int, source: str = "") -> None:
+        """The items of these names are done, whatever becomes of the job; safe when this
+        returns."""
+        from jobdeck.sdk.items import name_of
+
+        self._items(source).ask("processed", [name_of(item) for item in items])
+
+    def defer(self, *items: str | int, source: str = "") -> None:
+        """Leave these items, which this job has claimed, to a later job of the flow: three
+        times at most, then they are processed."""
+        from jobdeck.sdk.items import name_of
+
+        self._items(source).ask("defer", [name_of(item) for item in items])
+
+    def _items(self, source: str) -> Items:
+        from jobdeck.sdk.items import Items
+
+        return Items(self._job, self._runtime, source)
 
     def enqueue(self, target: Pipeline | str, params: object = None, /, **fields: Any) -> int:
         """Create a job that is no child of this one, and give its number.

@@ -112,7 +112,7 @@ class Runtime(Protocol):
         ...
 
     def call(self, job: JobView, kind: str, body: dict[str, Any]) -> Any:
-        """Ask the pool: `map`, `children` or `enqueue`; see the worker's protocol.
+        """Ask the pool: `map`, `children`, `enqueue` or `items`; see the worker's protocol.
 
         Raises:
             JobdeckError: it refused; says why.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, select
 
 from jobdeck.domain.states import Code
-from jobdeck.store import counters, error_groups, volume
+from jobdeck.store import counters, error_groups, items, volume
 from jobdeck.store.tables import (
     api_calls,
     attempts,
@@ -56,6 +56,8 @@ def delete_jobs(conn: Connection, job_ids: Sequence[int]) -> Deleted:
         return Deleted([], [])
     statement = delete(files).where(files.c.job_id.in_(ids)).returning(files.c.path)
     paths = list(conn.execute(statement).scalars())
+    completed = [row.id for row in gone if row.status == Code.COMPLETED]
+    items.settle_completed(conn, completed)
     for table in _BELONGING:
         conn.execute(delete(table).where(table.c.job_id.in_(ids)))
     error_groups.leave(conn, ids, deleted=True)

@@ -34,8 +34,8 @@ def read_either(cursor: str, order: str, length: int) -> tuple[list[Any], bool]:
         return read(cursor, order, length), False
 
 
-def read(cursor: str, order: str, length: int) -> list[Any]:
-    """The place that `write` was given.
+def read(cursor: str, order: str, length: int, *, texts: bool = False) -> list[Any]:
+    """The place that `write` was given; of `texts`, where the list is sorted by such.
 
     Raises:
         InvalidValue: it is no cursor, or one of a list in another order.
@@ -49,13 +49,18 @@ def read(cursor: str, order: str, length: int) -> list[Any]:
         raise _invalid(cursor, "is not one that a list has given") from None
     if found != order:
         raise _invalid(cursor, f"belongs to a list sorted by {found}, not by {order}")
-    if len(place) != length or not all(_sound(value) for value in place):
+    sound = _sound_text if texts else _sound
+    if len(place) != length or not all(sound(value) for value in place):
         raise _invalid(cursor, "is not one that a list has given")
     return place
 
 
 def _sound(value: Any) -> bool:
     return isinstance(value, _TYPES) and abs(value) < 2**62
+
+
+def _sound_text(value: Any) -> bool:
+    return isinstance(value, str) and "\0" not in value
 
 
 def _invalid(cursor: str, why: str) -> InvalidValue:

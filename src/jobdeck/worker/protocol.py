@@ -219,7 +219,8 @@ class Call(Struct, frozen=True, array_like=True, tag="call"):
     manifest} gives the number of children; `children` {after: job id, limit} gives a list of
     {id, index, step, status, result, error, params}; `enqueue` {items: [{flow, params, priority,
     run_at, ...}], manifest} gives {ids: the jobs' numbers, kept: the places of those that were
-    there already}. `manifest` is that of the pipeline if
+    there already}; `items` {do: claim, seen, processed, defer or release, source, keys, for_s}
+    gives the keys that were claimed, or seen. `manifest` is that of the pipeline if
     the job's code defines it, else None: one that is not known is registered by it.
     """
 
