@@ -83,3 +83,10 @@ def test_export(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert (job["queue"], job["result"]["jobs"]) == ("EXPORT", 2)
     run(capsys, "jobs", "export", "--job", "-o", "x.csv", code=2)
     run(capsys, "jobs", "export", "--filter", "colour:red", code=2)
+
+
+def test_cleanup(capsys: pytest.CaptureFixture[str]) -> None:
+    job = run(capsys, "cleanup", "--dry-run")
+    assert (job["queue"], job["status"], job["result"]["dry_run"]) == ("CLEANUP", "completed", True)
+    assert main(["cleanup"]) == 0
+    assert "Nothing is too old." in capsys.readouterr().out

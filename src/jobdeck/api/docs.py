@@ -36,6 +36,7 @@ _TAGS = {
     "workers": "Pools and workers",
     "events": "Events",
     "access": "Access",
+    "cleanup": "Clean-up",
     "health": "Health",
 }
 

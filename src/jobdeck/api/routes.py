@@ -5,6 +5,7 @@ from litestar.types import ControllerRouterHandler
 
 from jobdeck.api import events, logs
 from jobdeck.api.bulk import BulkApi
+from jobdeck.api.cleanup import CleanupApi
 from jobdeck.api.docs import docs_router
 from jobdeck.api.error_groups import ErrorsApi
 from jobdeck.api.flows import FlowsApi
@@ -38,6 +39,7 @@ CONTROLLERS = (
     SchedulesApi,
     PoolsApi,
     WorkersApi,
+    CleanupApi,
     SessionApi,
     events.stream,
     logs.search,

@@ -93,9 +93,11 @@ def _web() -> Callable[[ChildConfig], None]:
 
 def _maintenance() -> Callable[[ChildConfig], None]:
     from jobdeck.engine.maintenance import Maintenance
+    from jobdeck.engine.tidying import Tidying
 
     def run(config: ChildConfig) -> None:
-        maintenance = Maintenance(open_store(config.settings))
+        settings, store = config.settings, open_store(config.settings)
+        maintenance = Maintenance(store, Tidying(store, settings.keep(), settings.cleanup_at))
         signal.signal(signal.SIGTERM, maintenance.stop)
         signal.signal(signal.SIGINT, maintenance.stop)
         maintenance.run()

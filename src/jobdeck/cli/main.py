@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import rich_click as click
 
+from jobdeck.cli.cleanup import cleanup
 from jobdeck.cli.complaint import complain
 from jobdeck.cli.db import db
 from jobdeck.cli.errors import errors
@@ -51,6 +52,7 @@ for command in (
         schedules,
         workers,
         pipelines,
+        cleanup,
         db,
     ),
 ):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jobdeck.actions import bulk as bulk_actions
+from jobdeck.actions import cleanup as cleanup_actions
 from jobdeck.actions import error_groups as error_actions
 from jobdeck.actions import export as export_actions
 from jobdeck.actions import flows as flow_actions
@@ -23,6 +24,7 @@ from jobdeck.actions import recovery as recovery_actions
 from jobdeck.actions import schedules as schedule_actions
 from jobdeck.actions.creation import Recipes
 from jobdeck.actions.pools import Freed
+from jobdeck.client import settings
 from jobdeck.domain import clock, filtertext
 from jobdeck.domain.bulk import Bulk, Item, Order
 from jobdeck.domain.clock import Micros
@@ -152,6 +154,10 @@ class InStore:
         return export_actions.start(
             self.store, self.actor, reason, format_=format_, wanted=wanted, text=text
         )
+
+    def cleanup(self, dry_run: bool, reason: str) -> Job:
+        keep = settings.read().keep()
+        return cleanup_actions.start(self.store, self.actor, reason, keep, dry_run=dry_run)
 
     @contextmanager
     def own_work(self) -> Iterator[None]:

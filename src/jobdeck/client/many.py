@@ -55,6 +55,11 @@ class Many:
         it keeps: `csv`, or `jsonl` with one job on each line."""
         return self._backend.export(filter, format, reason)
 
+    def cleanup(self, *, dry_run: bool = False, reason: str = "") -> Job:
+        """Create the job that deletes what is older than the settings let it be kept; with
+        `dry_run` it only counts it: see its result."""
+        return self._backend.cleanup(dry_run, reason)
+
     @contextmanager
     def own_work(self) -> Iterator[None]:
         """See that Jobdeck's own work is done meanwhile: on a store whose maintenance does not

@@ -158,6 +158,11 @@ class OverHttp:
         job: Job = self._one("POST", "/jobs/export", shapes.Job, body=body)
         return job
 
+    def cleanup(self, dry_run: bool, reason: str) -> Job:
+        body = requests.Cleanup(dry_run=dry_run, reason=reason)
+        job: Job = self._one("POST", "/cleanup", shapes.Job, body=body)
+        return job
+
     def own_work(self) -> AbstractContextManager[None]:
         # The server's maintenance does it.
         return nullcontext()

@@ -192,6 +192,13 @@ class Export(Body, frozen=True):
     reason: Text = ""
 
 
+class Cleanup(Body, frozen=True):
+    """`dry_run` only counts what is too old."""
+
+    dry_run: bool = False
+    reason: Text = ""
+
+
 class RunAgain(Body, frozen=True):
     """A new job like the old one, with these parameters changed."""
 
@@ -330,6 +337,7 @@ NO_RETRY = Retry()
 RECOVER = Recover()
 NO_CHANGES = RunAgain()
 ALL_AS_CSV = Export()
+CLEANUP = Cleanup()
 NO_PARAMS = NewJob()
 NO_CONTEXT = Run()
 NO_VERSION = Publish()

@@ -10,8 +10,9 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from jobdeck.domain import limits
+from jobdeck.domain import limits, retention
 from jobdeck.domain.errors import InvalidValue, Malformed
+from jobdeck.domain.retention import Keep
 from jobdeck.domain.sizes import parse_size
 
 FILE = "jobdeck.toml"
@@ -44,8 +45,19 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log_json: bool = False
     session_hours: float = 168.0
     open_metrics: bool = True
+    keep_completed: str = "30d"
+    keep_failed: str = "30d"
+    keep_logs: str = "7d"
+    keep_payload: str = retention.FOREVER
+    keep_files: str = retention.FOREVER
+    keep_audit: str = "365d"
+    cleanup_at: str = "05:00"
     given: frozenset[str] = frozenset()
     tables: dict[str, Any] = {}
+
+    def keep(self) -> Keep:
+        """How long things are kept."""
+        return retention.parse({kind: getattr(self, f"keep_{kind}") for kind in retention.KINDS})
 
 
 class Setting(NamedTuple):
@@ -96,6 +108,13 @@ SETTINGS = (
     Setting("log_json", "whether Jobdeck's own log is JSON"),
     Setting("session_hours", "hours that a browser stays signed in"),
     Setting("open_metrics", "whether /metrics answers without signing in"),
+    Setting("keep_completed", "how long completed jobs are kept, such as 30d or forever"),
+    Setting("keep_failed", "how long failed and stopped jobs are kept"),
+    Setting("keep_logs", "how long log lines and recorded API calls of ended jobs are kept"),
+    Setting("keep_payload", "how long completed jobs keep their parameters and results"),
+    Setting("keep_files", "how long ended jobs keep their files; forever means with the job"),
+    Setting("keep_audit", "how long the audit is kept"),
+    Setting("cleanup_at", "time of day, in UTC, of the daily clean-up"),
 )
 
 _DEFAULTS = Settings()
@@ -178,6 +197,11 @@ def _check(values: dict[str, Any]) -> None:
         parse_size(values["worker_memory"], "worker_memory")
     if not values.get("grace_s", 1.0) >= 0:
         raise InvalidValue("grace_s", "cannot be below 0")
+    for kind in retention.KINDS:
+        if f"keep_{kind}" in values:
+            retention.seconds(values[f"keep_{kind}"], f"keep_{kind}")
+    if "cleanup_at" in values:
+        retention.check_at(values["cleanup_at"])
     if "base_path" in values:
         values["base_path"] = check_base_path(values["base_path"])
 

@@ -30,7 +30,8 @@ class Work(NamedTuple):
 
 BULK = Work("jobdeck.bulk", "BULK", "each", "Does the same to many jobs")
 EXPORT = Work("jobdeck.export", "EXPORT", "write", "Writes jobs into a file")
-WORKS = (BULK, EXPORT)
+CLEANUP = Work("jobdeck.cleanup", "CLEANUP", "clean up", "Deletes what is too old")
+WORKS = (BULK, EXPORT, CLEANUP)
 QUEUES = tuple(work.queue for work in WORKS)
 
 

@@ -13,6 +13,7 @@ from jobdeck.engine.leader import Leadership
 from jobdeck.engine.leftovers import Leftovers
 from jobdeck.engine.reaper import Reaper
 from jobdeck.engine.scheduler import Scheduler
+from jobdeck.engine.tidying import Tidying
 from jobdeck.store import (
     changes,
     counters,
@@ -36,8 +37,10 @@ class Maintenance:
     """Runs beside the pools, never loads user code. Of several only the leader acts, but all of
     them take jobs of Jobdeck's own work."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, tidying: Tidying | None = None) -> None:
+        """Without `tidying` nothing is cleaned up by itself."""
         self._store = store
+        self._tidying = tidying
         self._leadership = Leadership(store)
         self._scheduler = Scheduler(store)
         self._reaper = Reaper(store)
@@ -71,6 +74,8 @@ class Maintenance:
         self._scheduler.fire_due(clock.now())
         self._indexer.turn()
         now = clock.now()
+        if self._tidying is not None:
+            self._tidying.turn(now)
         if now >= self._trim_at:
             with self._store.write() as conn:
                 changes.trim(conn, now - KEEP_CHANGES)
