@@ -180,6 +180,8 @@ class Crew:
             if job is None:
                 continue
             self._inbox.outcomes.append((job, outcome))
+            if self._orders.alone:
+                self._orders.alone.discard(job.claimed.job_id)
             sums = spent.setdefault(job.claimed.flow_id, [0, 0])
             sums[0] += outcome.finished_at - outcome.started_at
             sums[1] += 1
@@ -221,7 +223,7 @@ class Crew:
         why = worker.death()
         if not killed_by_us and worker.struck_down() and self._killer.struck():
             self._orders.starved(running)
-            killed_by_us = len(running) > 1
+        killed_by_us |= self._orders.suspect(running)
         for job in worker.handed:
             if job.number > begun:
                 self._inbox.endings.append(job.not_begun(now))

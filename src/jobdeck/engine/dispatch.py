@@ -26,7 +26,7 @@ class Dispatch:
         self, catalogue: Catalogue, meter: Meter, coroutines: int = 1, alone: set[int] | None = None
     ) -> None:
         """A worker runs at most `coroutines` coroutine jobs side by side; those of the numbers
-        in `alone` are handed out once with a worker for themselves."""
+        in `alone` get a worker for themselves."""
         self._catalogue = catalogue
         self._meter = meter
         self._coroutines = coroutines
@@ -107,9 +107,7 @@ class Dispatch:
         return {worker: jobs for worker, jobs in shares.items() if jobs}, left
 
     def _let_share(self, job: Handed) -> None:
-        if job.claimed.job_id in self._alone:
-            self._alone.discard(job.claimed.job_id)
-        elif self._coroutines > 1:
+        if self._coroutines > 1 and job.claimed.job_id not in self._alone:
             job.shares = True
             job.cost = min(job.cost, 1 / self._coroutines)
 

@@ -14,6 +14,7 @@ from jobdeck.worker.protocol import StepReport
 
 log = structlog.get_logger()
 
+SUSPECTS = 10_000
 BESIDE_GRACE = SECOND
 """What a job has to end by itself that is to be killed while others share its worker."""
 
@@ -96,15 +97,24 @@ class Orders:
         """The system had no memory left, and has killed the worker that ran these."""
         self._blame(jobs, "the system ran out of memory and killed its worker", None)
 
-    def _blame(self, jobs: Sequence[Handed], why: str, peak_kb: int | None) -> None:
-        """A single job has taken the memory. Which of several did will show when each runs alone:
-        until then none of them is to blame."""
-        if len(jobs) > 1:
-            self.alone |= {job.claimed.job_id for job in jobs}
-            return
-        for job in jobs:
-            if not job.stopping:
-                job.stopping, job.stop_reason, job.peak_kb = "memory", why, peak_kb
+    @staticmethod
+    def _blame(jobs: Sequence[Handed], why: str, peak_kb: int | None) -> None:
+        if len(jobs) == 1 and not jobs[0].stopping:
+            job = jobs[0]
+            job.stopping, job.stop_reason, job.peak_kb = "memory", why, peak_kb
+
+    def suspect(self, jobs: Sequence[Handed]) -> bool:
+        """The worker that ran these has ended. Where they were several and none of them was to
+        stop, any may be the reason: which one will show when each has a worker for itself, and
+        until then none is to blame. Tells whether it is so."""
+        if len(jobs) == 1:
+            self.alone.discard(jobs[0].claimed.job_id)
+        if len(jobs) < 2 or any(job.stopping for job in jobs):
+            return False
+        if len(self.alone) > SUSPECTS:
+            self.alone.clear()
+        self.alone.update(job.claimed.job_id for job in jobs)
+        return True
 
     def enforce(
         self, worker: WorkerProcess, job: Handed, now: Micros, *, beside: bool = False

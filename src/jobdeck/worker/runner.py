@@ -105,7 +105,7 @@ class Runner:
         outbox, alarm = self._outbox, self._runtime.alarm
         for spec in batch:
             plan = plans.get(spec.pipeline)
-            shares = beside is not None and beside.shares(plan, spec)
+            shares = bool(plan and plan.coroutine and beside and beside.shares(plan, spec))
             if beside is not None and beside.open:
                 beside.make_room(spec, shares)
                 if not shares:
