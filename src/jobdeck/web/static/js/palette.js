@@ -9,7 +9,7 @@
 
   // What the page itself offers: its buttons, by their words.
   function collect() {
-    const offered = document.querySelectorAll("#main .deeds a, #main .card-head a.btn, #main .row-deeds a");
+    const offered = document.querySelectorAll("#main .deeds a, #main .card-head a.btn, #main .list-deeds a, [data-manager]");
     deeds = [...offered].filter((link) => link.checkVisibility()).map((link) => ({ link, name: link.textContent.trim() }));
   }
 
@@ -25,7 +25,7 @@
     inner.tabIndex = -1;
     words.className = "grow";
     words.textContent = name;
-    kind.textContent = "on this page";
+    kind.textContent = link.matches("[data-manager]") ? "on any page" : "on this page";
     inner.append(link.querySelector("svg").cloneNode(true), words, kind);
     item.append(inner);
     inner.addEventListener("click", (event) => {
