@@ -1,10 +1,12 @@
 """Pictures of the pages: at both widths, in both themes, with no, few and many rows.
 
-`python scripts/screenshots.py [FOLDER]` writes PNG files (default folder: screenshots).
+`python scripts/screenshots.py [FOLDER]` writes PNG files (default folder: screenshots), and those
+of the documentation into docs/pictures.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -19,13 +21,25 @@ from jobdeck.domain.clock import SECOND
 from tests.browser.site import PHONE, TOKEN, WIDE, Site, chromium_args
 from tests.conftest import find_chromium
 
+DOCS = Path(__file__).parents[1] / "docs/pictures"
+DOCUMENTED = {
+    "overview": ("overview-1440-light", "overview-390-dark"),
+    "jobs": ("jobs-1440-light", "jobs-390-light"),
+    "job": ("job-failed-1440-light", "job-running-1440-dark"),
+    "controls": ("queues-1440-light", "schedules-1440-light", "workers-1440-light"),
+    "pipelines": ("pipelines-1440-light", "pipeline-1440-dark", "flow-1440-light"),
+    "find": ("errors-1440-light", "logs-1440-light", "palette-1440-dark"),
+}
+"""What the documentation shows, by subject."""
+
 
 class Picture(NamedTuple):
-    """A page to be taken; `click` is pressed first."""
+    """A page to be taken; `does` says what is clicked, or pressed (`key:`), or typed (`type:`)
+    first."""
 
     name: str
     path: str
-    click: str = ""
+    does: tuple[str, ...] = ()
 
 
 def main(folder: str = "screenshots") -> None:
@@ -42,11 +56,14 @@ def main(folder: str = "screenshots") -> None:
             try:
                 pictures = _fill(site, rows)
                 site.start()
-                for picture in pictures:
-                    _take(browser, site, picture, target / rows)
+                _take(browser, site, pictures, target / rows)
             finally:
                 site.close()
         browser.close()
+    DOCS.mkdir(exist_ok=True)
+    for names in DOCUMENTED.values():
+        for name in names:
+            shutil.copyfile(target / "many" / f"{name}.png", DOCS / f"{name}.png")
 
 
 def _made(folder: Path) -> Path:
@@ -54,9 +71,12 @@ def _made(folder: Path) -> Path:
     return folder
 
 
+PLACES = ("jobs", "queues", "schedules", "workers", "pipelines", "errors", "logs", "job-manager")
+
+
 def _fill(site: Site, rows: str) -> list[Picture]:
     """Put so many jobs into the store, and say which pages are worth a picture then."""
-    pictures = [Picture("overview", "/"), Picture("jobs", "/jobs")]
+    pictures = [Picture("overview", "/"), *(Picture(name, f"/{name}") for name in PLACES)]
     if rows == "none":
         return [*pictures, Picture("sign-in", "/sign-in"), Picture("missing", "/jobs/4711")]
     world = site.world
@@ -64,10 +84,11 @@ def _fill(site: Site, rows: str) -> list[Picture]:
     world.open_pool()
     if rows == "few":
         world.run("weather-coast", clock.now() - 90 * SECOND, 3.2, result={"rows": 312})
-        return pictures
+        return [*pictures, Picture("flow", "/flows/weather-coast")]
     world.day()
     failed = world.fail("weather", clock.now() - 60 * SECOND)
     made = world.now_running()
+    _log(site, failed)
     running = f"/jobs/{made['running']}"
     return [
         *pictures,
@@ -76,12 +97,30 @@ def _fill(site: Site, rows: str) -> list[Picture]:
         Picture("jobs-children", f"/jobs?open={made['parent']}"),
         Picture("job-running", running),
         Picture("job-failed", f"/jobs/{failed}"),
-        Picture("job-stop", running, click="a[href$='/stop']"),
-        Picture("job-again", running, click="a[href$='/again']"),
+        Picture("job-stop", running, ("a[href$='/stop']",)),
+        Picture("job-again", running, ("a[href$='/again']",)),
+        Picture("pipelines-menu", "/pipelines", ("#pipeline-weather [popovertarget]",)),
+        Picture("pipeline", "/pipelines/weather"),
+        Picture("flow", f"/flows/weather-coast?job={made['running']}"),
+        Picture("flow-edit", "/flows/weather-coast", ("a[href$='/edit']", "#rate", "type:often")),
+        Picture("error-group", "/errors/1"),
+        Picture("palette", "/", ("key:Control+k", "type:weather")),
+        Picture("help", "/jobs", ("key:?",)),
     ]
 
 
-def _take(browser: Browser, site: Site, picture: Picture, folder: Path) -> None:
+def _log(site: Site, job_id: int) -> None:
+    site.world.log(
+        job_id,
+        "fetching 7 days",
+        ("warning", "the answer takes long, trying once more"),
+        ("error", "no answer, giving up"),
+        step="extract",
+        at=clock.now() - 60 * SECOND,
+    )
+
+
+def _take(browser: Browser, site: Site, pictures: list[Picture], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for size in (WIDE, PHONE):
         for theme in ("light", "dark"):
@@ -94,11 +133,12 @@ def _take(browser: Browser, site: Site, picture: Picture, folder: Path) -> None:
             )
             page = context.new_page()
             page.goto(f"{site.address}/sign-in?token={TOKEN}")
-            page.goto(f"{site.address}{picture.path}")
-            _settle(page, picture)
-            name = f"{picture.name}-{size[0]}-{theme}.png"
-            page.screenshot(path=str(folder / name))
-            print(folder / name)
+            for picture in pictures:
+                page.goto(f"{site.address}{picture.path}")
+                _settle(page, picture)
+                path = folder / f"{picture.name}-{size[0]}-{theme}.png"
+                page.screenshot(path=str(path))
+                print(path)
             context.close()
 
 
@@ -106,9 +146,17 @@ def _settle(page: Page, picture: Picture) -> None:
     """Wait until the page is alive and shows what it should."""
     if page.locator("#live-state").count():
         page.locator("#live-state[data-state=live]").wait_for()
-    if picture.click:
-        page.locator(picture.click).first.click()
-        page.locator("dialog[open]").wait_for()
+    for store in page.locator(".store").all():  # not where this machine keeps its files
+        store.evaluate("element => (element.textContent = 'sqlite:///jobs.db')")
+    for step in picture.does:
+        kind, _, what = step.partition(":")
+        if kind == "key":
+            page.keyboard.press(what)
+        elif kind == "type":
+            page.keyboard.type(what)
+        else:
+            page.locator(step).first.click()
+        page.wait_for_timeout(500)
 
 
 if __name__ == "__main__":
