@@ -1,13 +1,16 @@
 """No-op jobs with their full history and counters, run by worker processes."""
 
+import json
 import time
 from contextlib import ExitStack
 
 from sqlalchemy import text
 
 from bench.rig import fresh_store, new_job, pool
+from jobdeck.client.store_transport import StoreTransport
 from jobdeck.domain import clock
 from jobdeck.domain.states import Code
+from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import claims, counters
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import enqueue
@@ -28,12 +31,13 @@ def preload(store: Store, jobs: int, flow: str = "noop") -> float:
 
 
 def singles(store: Store, jobs: int) -> float:
-    """Enqueue one at a time; gives jobs a second."""
-    new = [new_job(store, "noop", PARAMS)]
+    """Enqueue one at a time, by the call that `enqueue` of a job makes; gives jobs a second."""
+    transport = StoreTransport(store)
+    item = EnqueueItem(flow="noop", params=json.loads(PARAMS))
+    transport.enqueue([item])
     began = time.perf_counter()
     for _ in range(jobs):
-        with store.write(wake=True) as conn:
-            enqueue(conn, new, clock.now())
+        transport.enqueue([item])
     return jobs / (time.perf_counter() - began)
 
 

@@ -210,6 +210,10 @@ def create_many(
         Duplicate: another job has the unique key of one; nor then.
     """
     checked_by = recipes.fingerprint(manifest) if manifest else ""
+    if len(items) == 1 and not items[0].unique.key:
+        made = _create_alone(store, items, origin, recipes, checked_by)
+        if made:
+            return made
     if len(items) <= CHUNK or any(item.unique.key for item in items):
         with store.write(wake=True) as conn:
             now = clock.now()
@@ -227,6 +231,19 @@ def create_many(
         with store.write(wake=True) as conn:
             ids += enqueue(conn, new[start : start + size], clock.now())
     return ids
+
+
+def _create_alone(
+    store: Store, items: Sequence[EnqueueItem], origin: Origin, recipes: Recipes, checked_by: str
+) -> list[int]:
+    """Create a single job in as few round trips as can be; none, if it takes more than that."""
+    with store.alone() as conn:
+        now = clock.now()
+        try:
+            new = prepare(conn, items, origin, recipes, now=now, checked_by=checked_by)
+        except NotFound:
+            return []  # it may be known by its manifest; else the same is found once more
+        return [] if new[0].unique else enqueue(conn, new, now)
 
 
 def chunk_of(new: Sequence[NewJob]) -> int:
