@@ -278,6 +278,6 @@ def _insert_postgres(conn: Connection, new: Sequence[NewJob], now: Micros) -> li
         arrays.append("params")
         arguments["params"] = [job.params for job in new]
     statement = _insert_select(tuple(arrays), tuple(scalars))
-    rows = driver(conn).execute(statement, arguments).fetchall()
+    ids = list(conn.exec_driver_sql(statement, arguments).scalars())
     conn.info[TOLD] = True
-    return [row[0] for row in rows]
+    return ids
