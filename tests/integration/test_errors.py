@@ -47,8 +47,7 @@ def fail(store: Store, client: Client) -> list[int]:
 
 
 @pytest.mark.parametrize("over", ["store", "server"])
-def test_client(here: Store, over: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(error_groups, "CHUNK", 2)
+def test_client(here: Store, over: str) -> None:
     if over == "store":
         with Client(here.address) as client:
             walk(here, client)
@@ -69,7 +68,7 @@ def walk(store: Store, client: Client) -> None:
         client.resolve_error(found.id)
     assert client.errors(state="open").items == []
     assert client.reopen_error(found.id).state == "reopened"
-    assert client.retry_error(found.id, reason="again") == 3
+    assert [item.job for item in client.retry_error(found.id, reason="again").items] == ids
     assert client.count()[Status.PENDING] == 3
     assert client.error(found.id).jobs == 0
     with pytest.raises(WrongState, match="No job stands failed"):
@@ -78,7 +77,16 @@ def walk(store: Store, client: Client) -> None:
         client.error(99)
     with store.read() as conn:
         row = audit.find(conn, target=f"error {found.id}")[0]
-    assert (row.action, row.detail, row.reason) == ("error.retry", {"jobs": 3}, "again")
+    assert (row.action, row.reason) == ("error.reopen", "")
+
+
+def test_many_are_retried_by_a_job(here: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(error_groups, "AT_ONCE", 2)
+    with Client(here.address) as client:
+        fail(here, client)
+        found = client.retry_error(1)
+    assert found.job is not None
+    assert (found.job.queue, found.job.params["filter"]) == ("BULK", "error:1")
 
 
 def test_a_viewer_only_looks(here: Store) -> None:
@@ -109,7 +117,7 @@ def test_commands(
     assert run("resolve", "1", "--reason", "x")["state"] == "resolved"
     run("resolve", "1", code=1)
     assert run("reopen", "1")["state"] == "reopened"
-    assert run("retry", "1") == {"retried": 3}
+    assert run("retry", "1")["done"] == 3
     assert main(["errors", "list"]) == 0
     assert "timeout" in capsys.readouterr().out
 

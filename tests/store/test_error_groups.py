@@ -211,9 +211,8 @@ def test_its_jobs_can_be_listed(failing: Store) -> None:
         assert listed(flow="etl") == bad[2:]
         assert listed(status=("completed",)) == []
         assert listed(queue="default", q="row 2") == [bad[1]]
-        assert error_groups.standing(conn, group, after=bad[0], limit=1) == [bad[1]]
-        assert error_groups.newest_job(conn, group) == bad[2]
-        assert error_groups.newest_job(conn, 99) is None
+        assert error_groups.standing(conn, group, limit=2) == bad[:2]
+        assert error_groups.standing(conn, 99, limit=2) == []
 
 
 def test_old_ones_are_forgotten(failing: Store) -> None:

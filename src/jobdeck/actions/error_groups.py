@@ -1,15 +1,14 @@
 """What may be asked for of error groups: resolving, opening again, retrying their jobs."""
 
-from contextlib import suppress
-
-from jobdeck.actions.perform import Tx, action, bulk_action
-from jobdeck.domain.errors import Duplicate, WrongState
+from jobdeck.actions import bulk
+from jobdeck.actions.perform import Tx, action
+from jobdeck.domain import clock
+from jobdeck.domain.bulk import AT_ONCE, Bulk, Order
+from jobdeck.domain.errors import WrongState
 from jobdeck.domain.records import ErrorGroup
-from jobdeck.domain.roles import Role
-from jobdeck.store import error_groups, events, stops
-
-CHUNK = 50
-"""Jobs that one transaction retries."""
+from jobdeck.domain.roles import Actor, Role
+from jobdeck.store import error_groups
+from jobdeck.store.database import Store
 
 
 @action("error.resolve", Role.OPERATOR, "mark errors resolved")
@@ -46,39 +45,27 @@ def reopen(tx: Tx, group_id: int) -> ErrorGroup:
     return error_groups.get(tx.conn, group_id, tx.now)
 
 
-@bulk_action("error.retry", Role.OPERATOR, "retry jobs", wakes=True)
-def retry(tx: Tx, group_id: int) -> int | None:
-    """Try every job that stands failed by this error once more, from the step that failed;
-    gives how many. Jobs that fail meanwhile are left out, and so are those whose unique key
-    another one has.
+def retry(
+    store: Store, actor: Actor, reason: str, group_id: int, *, source: str = "manual"
+) -> Bulk:
+    """Try every job that stands failed by this error once more, from the step that failed: a few
+    at once, more of them by a job of the queue BULK.
 
     Raises:
+        Forbidden: the actor may not.
         NotFound: no such error.
         WrongState: no job stands failed by it.
     """
-    tx.target = f"error {group_id}"
-    memory = tx.memory
-    if "end" not in memory:
-        found = error_groups.get(tx.conn, group_id, tx.now)
-        newest = error_groups.newest_job(tx.conn, group_id)
-        if newest is None:
-            raise WrongState(
-                f"No job stands failed by error {group_id}: its {found.failures} failures were "
-                "retried or deleted."
-            )
-        memory.update(end=newest, after=0, done=0)
-    ids = error_groups.standing(tx.conn, group_id, after=memory["after"], limit=CHUNK)
-    ids = [job_id for job_id in ids if job_id <= memory["end"]]
-    for job_id in ids:
-        # Another job has its unique key meanwhile: it stays as it is.
-        with suppress(Duplicate):
-            if stops.reopen(tx.conn, job_id, now=tx.now):
-                events.add(tx.conn, job_id, tx.now, "retried", tx.reason, tx.actor.name)
-                memory["done"] += 1
-    for job_id in ids[:20]:
-        tx.changed("job", job_id, "retried")
-    tx.changed("jobs", "", "retried")
-    tx.changed("error", group_id, "retried")
-    tx.detail = {"jobs": memory["done"]}
-    memory["after"] = ids[-1] if ids else memory["end"]
-    return None if len(ids) == CHUNK else memory["done"]
+    actor.require(Role.OPERATOR, "retry jobs")
+    with store.read() as conn:
+        found = error_groups.get(conn, group_id, clock.now())
+        ids = error_groups.standing(conn, group_id, limit=AT_ONCE + 1)
+    if not ids:
+        raise WrongState(
+            f"No job stands failed by error {group_id}: its {found.failures} failures were "
+            "retried or deleted."
+        )
+    order = Order(action="retry")
+    if len(ids) <= AT_ONCE:
+        return bulk.ask(store, actor, reason, order, ids=ids, source=source)
+    return bulk.ask(store, actor, reason, order, text=f"error:{group_id}", source=source)

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from litestar import Controller, get, post
+from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from jobdeck.actions import error_groups as actions
+from jobdeck.api.jobs import created
 from jobdeck.api.kinds import Cursor, Limit
-from jobdeck.client import answers, requests
+from jobdeck.client import answers, requests, shapes
 from jobdeck.domain import clock
 from jobdeck.domain.filters import PAGE
 from jobdeck.http.auth import OPERATOR, VIEWER
@@ -83,6 +84,10 @@ class ErrorsApi(Controller):
         actor: By,
         group_id: FromPath[int],
         data: JSONBody[requests.Why] = requests.NO_REASON,
-    ) -> answers.Retried:
-        """Try every job that stands failed by it once more, from the step that failed."""
-        return answers.Retried(actions.retry(deck.store, actor, data.reason, group_id))
+    ) -> Response[answers.Bulk | shapes.Job]:
+        """Try every job that stands failed by it once more, from the step that failed. Up to 100
+        at once: 200 with what became of each; more of them: 202 with the job that does it."""
+        found = actions.retry(deck.store, actor, data.reason, group_id, source="api")
+        if found.job is not None:
+            return created(deck, found.job)  # type: ignore[return-value]
+        return Response(answers.Bulk.of(found), status_code=200)

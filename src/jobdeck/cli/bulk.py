@@ -191,7 +191,7 @@ def _all(client: "Client", out: "Output", many: Many, action: str, **more: Any) 
         _confirm(told)
     found = ask()
     if found.job is None:
-        return _tell_items(out, found)
+        return tell_items(out, found)
     return follow_work(client, out, found.job, wait=many.wait)
 
 
@@ -221,7 +221,8 @@ def _confirm(told: "Bulk") -> None:
     click.confirm(f"{_number(told)} will be {PAST[told.action]}. Go on?", abort=True, err=True)
 
 
-def _tell_items(out: "Output", found: "Bulk") -> int:
+def tell_items(out: "Output", found: "Bulk") -> int:
+    """What became of each job that was changed at once; returns the exit code."""
     from jobdeck.cli.complaint import complain
     from jobdeck.client import answers
     from jobdeck.domain.bulk import PAST

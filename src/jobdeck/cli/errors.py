@@ -116,13 +116,17 @@ def reopen(client: "Client", out: "Output", error_id: int, reason: str) -> None:
 
 @errors.command()
 @click.argument("error_id", type=int, metavar="ID")
+@click.option("--wait", is_flag=True, help="Wait until the job that does it has ended.")
 @_reason
 @connected
-def retry(client: "Client", out: "Output", error_id: int, reason: str) -> None:
-    """Try every job that stands failed by an error once more, from the step that failed."""
-    from jobdeck.client import answers
+def retry(client: "Client", out: "Output", error_id: int, wait: bool, reason: str) -> int:
+    """Try every job that stands failed by an error once more, from the step that failed.
 
-    retried = client.retry_error(error_id, reason=reason)
-    if out.as_json:
-        out.json(answers.Retried(retried))
-    out.say(f"{retried} job{'' if retried == 1 else 's'} will be tried again.")
+    Up to 100 at once; more of them are retried by a job of the queue BULK.
+    """
+    from jobdeck.cli.bulk import follow_work, tell_items
+
+    found = client.retry_error(error_id, reason=reason)
+    if found.job is None:
+        return tell_items(out, found)
+    return follow_work(client, out, found.job, wait=wait)

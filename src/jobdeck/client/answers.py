@@ -152,12 +152,6 @@ class ErrorGroups(Struct, frozen=True):
         return Page(items, self.next, micros(self.searched_to))
 
 
-class Retried(Struct, frozen=True):
-    """How many jobs will be tried again."""
-
-    retried: int
-
-
 class BulkItem(Shape):
     """What became of one job: `outcome` is done or skipped, or empty while it waits for its turn;
     `message` says why."""

@@ -17,6 +17,7 @@ from jobdeck.client.in_store import InStore
 from jobdeck.client.many import Many
 from jobdeck.client.over_http import OverHttp
 from jobdeck.domain import clock, uniqueness
+from jobdeck.domain.bulk import Bulk
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import PAGE, JobFilter, LogFilter, Page
@@ -339,8 +340,8 @@ class Client(Many, AbstractContextManager["Client"]):
         """Open a resolved one again."""
         return self._backend.reopen_error(group_id, reason)
 
-    def retry_error(self, group_id: int, *, reason: str = "") -> int:
-        """Try every job that stands failed by it once more; gives how many."""
+    def retry_error(self, group_id: int, *, reason: str = "") -> Bulk:
+        """Try every job that stands failed by it once more: a few at once, else `job` does it."""
         return self._backend.retry_error(group_id, reason)
 
     def hints(self) -> list[HintRule]:

@@ -275,7 +275,7 @@ class InStore:
     def reopen_error(self, group_id: int, reason: str) -> ErrorGroup:
         return error_actions.reopen(self.store, self.actor, reason, group_id)
 
-    def retry_error(self, group_id: int, reason: str) -> int:
+    def retry_error(self, group_id: int, reason: str) -> Bulk:
         return error_actions.retry(self.store, self.actor, reason, group_id)
 
     def hints(self) -> list[HintRule]:

@@ -143,11 +143,7 @@ class OverHttp:
             reason=reason,
         )
         told = self.connection.call("POST", "/jobs/bulk", msgspec.Raw, body=body)
-        found = msgspec.json.decode(told, type=dict[str, msgspec.Raw])
-        if "status" not in found:
-            return msgspec.json.decode(told, type=answers.Bulk).record()
-        job: Job = msgspec.json.decode(told, type=shapes.Job).record()
-        return Bulk(action=order.action, number=len(ids or ()), job=job)
+        return _bulk(told, order.action, len(ids or ()))
 
     def bulk_items(self, job_id: int, after: int, outcome: str, limit: int) -> list[Item]:
         query = {"after": after, "outcome": outcome, "limit": limit}
@@ -277,9 +273,9 @@ class OverHttp:
         found: ErrorGroup = self._one("POST", path, answers.ErrorGroup, body=body)
         return found
 
-    def retry_error(self, group_id: int, reason: str) -> int:
+    def retry_error(self, group_id: int, reason: str) -> Bulk:
         path, body = f"/errors/{group_id}/retry", requests.Why(reason=reason)
-        return self.connection.call("POST", path, answers.Retried, body=body).retried
+        return _bulk(self.connection.call("POST", path, msgspec.Raw, body=body), "retry", 0)
 
     def hints(self) -> list[HintRule]:
         return self._all("GET", "/hints", answers.HintRule)
@@ -494,3 +490,12 @@ def _changes(kind: type[Struct], changes: Mapping[str, Any], reason: str) -> Str
             known = ", ".join(each for each in kind.__struct_fields__ if each != "reason")
             raise InvalidValue(name, f"no such setting to change; there are: {known}")
     return kind(**changes, reason=reason)
+
+
+def _bulk(told: msgspec.Raw, action: str, number: int) -> Bulk:
+    """What was done at once, or the job that does it."""
+    found = msgspec.json.decode(told, type=dict[str, msgspec.Raw])
+    if "status" not in found:
+        return msgspec.json.decode(told, type=answers.Bulk).record()
+    job: Job = msgspec.json.decode(told, type=shapes.Job).record()
+    return Bulk(action=action, number=number, job=job)

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, case, delete, func, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, Table, case, delete, or_, select, tuple_, update
 
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.errors import InvalidValue, NotFound
@@ -227,17 +227,11 @@ def of_job(conn: Connection, job_id: int) -> int | None:
     return conn.execute(query).scalar()
 
 
-def standing(conn: Connection, group_id: int, *, after: int, limit: int) -> list[int]:
-    """Numbers of jobs that stand failed by that error, above `after`, the smallest first."""
+def standing(conn: Connection, group_id: int, *, limit: int) -> list[int]:
+    """Numbers of jobs that stand failed by that error, the smallest first."""
     u = unsuccessful.c
-    query = select(u.job_id).where(u.group_id == group_id, u.job_id > after)
-    return list(conn.execute(query.order_by(u.job_id).limit(limit)).scalars())
-
-
-def newest_job(conn: Connection, group_id: int) -> int | None:
-    """The largest number of the jobs that stand failed by that error."""
-    query = select(func.max(unsuccessful.c.job_id)).where(unsuccessful.c.group_id == group_id)
-    return conn.execute(query).scalar()
+    query = select(u.job_id).where(u.group_id == group_id).order_by(u.job_id)
+    return list(conn.execute(query.limit(limit)).scalars())
 
 
 def resolve(conn: Connection, group_id: int, *, by: str, why: str, now: Micros) -> bool:

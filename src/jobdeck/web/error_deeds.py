@@ -7,6 +7,7 @@ from litestar.params import FromPath
 
 from jobdeck.actions import error_groups as actions
 from jobdeck.domain import clock
+from jobdeck.domain.bulk import DONE, Bulk
 from jobdeck.domain.errors import JobdeckError
 from jobdeck.domain.records import ErrorGroup
 from jobdeck.domain.roles import Actor
@@ -16,7 +17,7 @@ from jobdeck.store import error_groups
 from jobdeck.web import deeds
 from jobdeck.web.deeds import Form
 from jobdeck.web.formats import plural
-from jobdeck.web.render import AnyRequest, AtPages
+from jobdeck.web.render import AnyRequest, AtPages, Pages
 
 PATHS = [f"/errors/{{group_id:int}}/{name}" for name in ("resolve", "reopen", "retry")]
 
@@ -37,13 +38,26 @@ async def do(
     """Do it, or show the form again with what is wrong."""
     name = _named(request)
     given = await deeds.answers(request)
+    reason = given.get("reason", "")
     try:
-        reason = given.get("reason", "")
+        if name == "retry":
+            found = await deck.run(lambda: actions.retry(deck.store, actor, reason, group_id))
+            return _retried(pages, request, found, group_id)
         notice = await deck.run(lambda: _do(deck, name, actor, reason, group_id))
     except JobdeckError as error:
         form = await deck.run(lambda: _form(deck, name, group_id, given))
         return deeds.show(pages, request, form, error)
     return deeds.done(pages, request, notice, to=f"/errors/{group_id}")
+
+
+def _retried(pages: Pages, request: AnyRequest, found: Bulk, group_id: int) -> Response[Any]:
+    to = f"/errors/{group_id}"
+    if found.job is not None:
+        path = f"/jobs/{found.job.id}"
+        notice = f"Job {found.job.id} retries them, one after the other."
+        return deeds.done(pages, request, notice, to=to, link=path, watch=found.job.id)
+    number = sum(item.outcome == DONE for item in found.items)
+    return deeds.done(pages, request, f"{plural(number, 'job')} will be tried again.", to=to)
 
 
 def _named(request: AnyRequest) -> str:
@@ -52,9 +66,6 @@ def _named(request: AnyRequest) -> str:
 
 
 def _do(deck: Deck, name: str, actor: Actor, reason: str, group_id: int) -> str:
-    if name == "retry":
-        done = actions.retry(deck.store, actor, reason, group_id)
-        return f"{plural(done, 'job')} will be tried again."
     if name == "resolve":
         actions.resolve(deck.store, actor, reason, group_id)
         return f"Error {group_id} is resolved."
