@@ -12,7 +12,7 @@ from jobdeck.domain.roles import Role
 from jobdeck.store import builtin as own
 from jobdeck.store import jobs
 
-ACTION = "cleanup"
+ACTION = "cleanup.run"
 
 
 @action(ACTION, Role.ADMIN, "clean up", wakes=True)

@@ -23,7 +23,7 @@ Range = tuple[int | None, int | None]
 ANY: Range = (None, None)
 
 
-class JobFilter(Struct, frozen=True, kw_only=True):
+class JobFilter(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every condition that is set must hold; an empty one lets all pass.
 
     `pipeline`, `flow` and `queue` name one or several, separated by commas; a `-` before them

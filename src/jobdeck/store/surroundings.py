@@ -75,7 +75,8 @@ def happenings(conn: Connection, start: Micros, end: Micros) -> list[Happening]:
     found = _audited(conn, start, end)
     p = pool_rows.c
     lost = and_(p.state == pools.LOST, p.heartbeat_at.between(start, end))
-    query = select(pool_rows).where(or_(p.started_at.between(start, end), lost))
+    seen = or_(p.started_at.between(start, end), lost)
+    query = select(pool_rows).where(seen, p.builtin.is_(False))
     for row in conn.execute(query.order_by(p.id.desc()).limit(HAPPENINGS)):
         target = f"pool {row.id} on {row.host}"
         if start <= row.started_at <= end:

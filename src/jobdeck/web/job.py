@@ -19,7 +19,7 @@ from jobdeck.domain.why import why as domain_why
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck, By
 from jobdeck.store import attempts, facts, files, jobs, logs, pipelines, steps
-from jobdeck.web import job_deeds, job_side, live, timeline, why
+from jobdeck.web import bulk_items, job_deeds, job_side, live, timeline, why
 from jobdeck.web import logs as log_part
 from jobdeck.web.drawings import Frame
 from jobdeck.web.live import View
@@ -127,6 +127,7 @@ def _work(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
         counts=counts,
         counted=_counted(counts),
         group=job_side.group_of(conn, job, now),
+        **bulk_items.few(conn, job),
     )
 
 

@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from jobdeck.actions import jobs as job_actions
+from jobdeck.domain.builtin import is_own
 from jobdeck.domain.errors import JobdeckError, WrongState
 from jobdeck.domain.records import Job
 from jobdeck.domain.roles import Actor, Role
@@ -33,7 +34,12 @@ def of_job(job: Job, actor: Actor) -> list[Deed]:
     role = deeds.why_not(actor, Role.OPERATOR)
     ended = f"It has ended: {job.status}."
     return [
-        Deed(name="stop", label="Stop", icon="stop", why_not=role or _no_stop(job, ended)),
+        Deed(
+            name="stop",
+            label="Abort" if is_own(job.flow) else "Stop",
+            icon="stop",
+            why_not=role or _no_stop(job, ended),
+        ),
         Deed(
             name="kill",
             label="Kill",
@@ -42,7 +48,7 @@ def of_job(job: Job, actor: Actor) -> list[Deed]:
             why_not=role or _no_kill(job, ended),
         ),
         Deed(name="retry", label="Retry", icon="retry", why_not=role or _no_retry(job)),
-        Deed(name="again", label="Run again", icon="again", why_not=role),
+        Deed(name="again", label="Run again", icon="again", why_not=role or _no_again(job)),
         Deed(
             name="delete",
             label="Delete",
@@ -71,8 +77,14 @@ def _no_retry(job: Job) -> str:
     if job.status in (Status.FAILED, Status.STOPPED):
         return ""
     if job.status is Status.COMPLETED:
-        return "It completed; run it again instead."
+        return "It completed." if is_own(job.flow) else "It completed; run it again instead."
     return "It has not ended yet."
+
+
+def _no_again(job: Job) -> str:
+    if is_own(job.flow):
+        return "It is Jobdeck's own work; ask for it anew where you did before."
+    return ""
 
 
 @get(PATHS, opt=OPERATOR)
@@ -211,6 +223,8 @@ def _form(deck: Deck, name: str, job_id: int, given: dict[str, str]) -> Form:
 
 
 def _stop_text(job: Job) -> str:
+    if is_own(job.flow):
+        return "What it has done stays done. A retry goes on with what is left."
     if job.status is Status.RUNNING:
         return (
             "It is asked to end by itself; if it has not after the grace time, it is killed. "

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from jobdeck.domain.builtin import is_own
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound
 from jobdeck.domain.filters import JobFilter
@@ -152,7 +153,7 @@ def links(pages: Pages, job: Job) -> dict[str, Any]:
     """Addresses of what the job belongs to, of those pages that there are."""
     there = {place.noun for place in pages.places}
     found = {}
-    if "pipelines" in there:
+    if "pipelines" in there and not is_own(job.flow):
         found["pipeline"] = pages.url(f"/pipelines/{job.pipeline}")
         found["flow"] = pages.url(f"/flows/{job.flow}")
     for noun in ("queues", "schedules", "workers"):

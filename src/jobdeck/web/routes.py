@@ -12,6 +12,7 @@ from jobdeck.http.state import Deck, dependencies
 from jobdeck.web import (
     assets,
     bulk_deeds,
+    bulk_items,
     error_deeds,
     error_groups,
     errors,
@@ -50,7 +51,7 @@ def web_router(deck: Deck) -> Router:
     handlers = [
         *(overview.page, overview.stream, overview_deeds.ask, overview_deeds.do),
         *(jobs.page, jobs.stream, bulk_deeds.ask, bulk_deeds.do),
-        *(bulk_deeds.ask_export, bulk_deeds.export),
+        *(bulk_deeds.ask_export, bulk_deeds.export, bulk_items.page),
         *(job.page, job.stream, job.file, job_deeds.ask, job_deeds.do, logs.lines, logs.text),
         *(queues.page, queues.stream, queue_deeds.ask, queue_deeds.do),
         *(queue_deeds.ask_limits, queue_deeds.limit),

@@ -103,7 +103,11 @@ def test_old_jobs_go_with_what_belongs_to_them(store: Store) -> None:
     assert (count(store, "files"), get(store, waiting).status) == (0, Status.PENDING)
     with store.read() as conn:
         row = audit.find(conn, target=f"job {job.id}")[0]
-    assert (row.action, row.actor, row.detail["kinds"]["jobs"]["rows"]) == ("cleanup", "root", 3)
+    assert (row.action, row.actor, row.detail["kinds"]["jobs"]["rows"]) == (
+        "cleanup.run",
+        "root",
+        3,
+    )
     both = clean(store, Keep(completed=None, failed=30 * 86400.0, logs=None, audit=None))
     assert rows(both) == {"jobs": 2}
     assert count(store, "unsuccessful") == 0

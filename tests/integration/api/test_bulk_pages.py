@@ -13,6 +13,7 @@ from jobdeck.domain.roles import Actor, Role
 from jobdeck.http import auth, csrf
 from jobdeck.store import jobs, sessions
 from jobdeck.store.database import Store
+from tests.integration.actions.test_bulk import at_work, ended
 from tests.integration.api.caller import Caller
 
 BODY = {"params": {"city": "Gouda"}}
@@ -99,3 +100,22 @@ def test_an_export(api: Caller, pages: Caller, here: Store) -> None:
     assert done.status_code == 303, done.text
     wrong = send(pages, "/jobs/bulk/export?all=1", {"format": "xls"})
     assert wrong.status_code == 422
+
+
+def test_what_became_of_each(api: Caller, pages: Caller, here: Store) -> None:
+    create(api, 3)
+    done = send(pages, "/jobs/bulk/stop?all=1&flow=weather", {"reason": "spring"})
+    number = int(done.headers["location"].rpartition("/")[2])
+    assert "Abort" in pages.call("GET", f"//jobs/{number}").text
+    with at_work(here):
+        ended(here, number)
+    page = pages.call("GET", f"//jobs/{number}").text
+    assert "What became of each" in page
+    assert f'href="/jobs/{number}/items"' in page
+    assert 'href="/flows/jobdeck.bulk"' not in page
+    listed = pages.call("GET", f"//jobs/{number}/items?outcome=done&after=1").text
+    assert ('href="/jobs/2"' in listed, 'href="/jobs/1"' in listed) == (True, False)
+    assert "None." in pages.call("GET", f"//jobs/{number}/items?outcome=skipped").text
+    assert pages.call("GET", f"//jobs/{number}/items?outcome=odd").status_code == 422
+    for path in ("//jobs/1/items", "//jobs/999/items"):
+        assert pages.call("GET", path).status_code == 404
