@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from jobdeck.actions import files
 from jobdeck.actions.creation import Origin, Recipes, chunk_of, prepare, prepare_known
+from jobdeck.actions.once import Once, created_before, keep
 from jobdeck.actions.perform import Tx, action, bulk_action
 from jobdeck.domain.errors import InvalidValue, WrongState
 from jobdeck.domain.manifest import PipelineManifest
@@ -39,10 +40,11 @@ FROM = ("failed_step", "start")
 
 
 @action("job.create", Role.OPERATOR, "create jobs", wakes=True)
-def create(tx: Tx, item: EnqueueItem, *, source: str = "manual") -> Job:
+def create(tx: Tx, item: EnqueueItem, *, source: str = "manual", once: Once | None = None) -> Job:
     """Create a job of a flow. Its parameters are the flow's with those given laid over them,
     checked against the schema of the pipeline's published version. Where a job with the same
-    unique key is to be kept, it is that one, with `kept`.
+    unique key is to be kept, it is that one, with `kept`. A request that came before, by `once`,
+    gives its job.
 
     Raises:
         NotFound: no such flow, or no such parent.
@@ -50,18 +52,25 @@ def create(tx: Tx, item: EnqueueItem, *, source: str = "manual") -> Job:
         InvalidValue: names the parameter, priority or time that does not fit.
         Duplicate: another job has the unique key; names it.
     """
-    return _create(tx, item, Origin(source=source, created_by=tx.actor.name))
+    known = _known(tx, once)
+    if known is not None:
+        return known
+    return _create(tx, item, Origin(source=source, created_by=tx.actor.name), once)
 
 
 @action("job.run_again", Role.OPERATOR, "run jobs again", wakes=True)
-def run_again(tx: Tx, job_id: int, params: dict[str, Any]) -> Job:
+def run_again(tx: Tx, job_id: int, params: dict[str, Any], *, once: Once | None = None) -> Job:
     """Create a job like that one, with some of its parameters changed; it is linked to it.
+    `once` as by `create`.
 
     Raises:
         NotFound: no such job, or its flow is gone.
         InvalidValue: names the parameter that does not fit.
         Duplicate: its pipeline allows no other job with the same parameters now.
     """
+    known = _known(tx, once)
+    if known is not None:
+        return known
     old = jobs.get(tx.conn, job_id)
     given = old.params if isinstance(old.params, dict) else {}
     item = EnqueueItem(
@@ -71,12 +80,22 @@ def run_again(tx: Tx, job_id: int, params: dict[str, Any]) -> Job:
         priority=old.priority,
     )
     origin = Origin(source="manual", created_by=tx.actor.name, retry_of=old.id)
-    return _create(tx, item, origin)
+    return _create(tx, item, origin, once)
 
 
-def _create(tx: Tx, item: EnqueueItem, origin: Origin) -> Job:
+def _known(tx: Tx, once: Once | None) -> Job | None:
+    """The job by which the same request was answered before."""
+    for job_id in created_before(tx, once):
+        tx.target, tx.detail = f"job {job_id}", {"repeated": True}
+        job = jobs.get(tx.conn, int(job_id))
+        return msgspec.structs.replace(job, kept=isinstance(job_id, Kept))
+    return None
+
+
+def _create(tx: Tx, item: EnqueueItem, origin: Origin, once: Once | None) -> Job:
     (new,) = prepare(tx.conn, [item], origin, Recipes(), now=tx.now)
     (job_id,) = enqueue(tx.conn, [new], tx.now)
+    keep(tx, once, [job_id])
     kept = isinstance(job_id, Kept)
     tx.target = f"job {job_id}"
     tx.detail = {"flow": item.flow, "params": item.params, "retry_of": origin.retry_of}
@@ -95,11 +114,13 @@ def create_many(
     *,
     recipes: Recipes,
     manifest: PipelineManifest | None = None,
+    once: Once | None = None,
 ) -> list[int] | None:
     """Create many jobs and give their numbers, in order; all are checked before the first. A
     pipeline that is not known yet is registered and published if its manifest comes along.
     Jobs with unique keys are created in one transaction, all or none; the number of one that
-    was there already is a `Kept` one.
+    was there already is a `Kept` one. A request that came before, by `once`, gives its jobs; one
+    that was broken off goes on where it ended.
 
     Raises:
         NotFound: no such flow, and no manifest to make it from; or no such parent.
@@ -107,18 +128,21 @@ def create_many(
         InvalidValue: names the value that does not fit, such as `items[2].params.city`.
         Duplicate: another job has the unique key of one; names both.
     """
+    ids: list[int] = created_before(tx, once) if once else tx.memory.setdefault("ids", [])
     new: list[NewJob] | None = tx.memory.get("new")
-    if new is None:
+    if len(ids) == len(items):
+        new = []
+    elif new is None:
         origin = Origin(source="api", created_by=tx.actor.name)
         new = tx.memory["new"] = prepare_known(
             tx.conn, items, origin, recipes, manifest=manifest, now=tx.now
         )
-    ids: list[int] = tx.memory.setdefault("ids", [])
     ids += enqueue(tx.conn, new[len(ids) : len(ids) + chunk_of(new)], tx.now)
+    keep(tx, once, ids)
     flows = sorted({item.flow for item in items})
     tx.target = f"flow {flows[0]}" if len(flows) == 1 else f"{len(flows)} flows"
     tx.detail = {"jobs": len(ids), "first": int(ids[0]) if ids else None, "flows": flows[:20]}
-    return ids if len(ids) == len(new) else None
+    return ids if len(ids) == len(items) else None
 
 
 @bulk_action("job.stop", Role.OPERATOR, "stop jobs", wakes=True)

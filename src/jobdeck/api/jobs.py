@@ -10,6 +10,7 @@ from jobdeck.actions import jobs as actions
 from jobdeck.actions import recovery
 from jobdeck.api.kinds import (
     Cursor,
+    IdempotencyKey,
     Items,
     Limit,
     Reason,
@@ -18,6 +19,7 @@ from jobdeck.api.kinds import (
     Wait,
     Wanted,
     job_filter,
+    once_of,
 )
 from jobdeck.client import answers, requests, shapes
 from jobdeck.domain import clock
@@ -183,14 +185,20 @@ class JobsApi(Controller):
         actor: By,
         job_id: FromPath[int],
         data: JSONBody[requests.RunAgain] = requests.NO_CHANGES,
+        key: IdempotencyKey = None,
     ) -> Response[shapes.Job]:
         """Create a new job like this one, with some of its parameters changed."""
-        job = actions.run_again(deck.store, actor, data.reason, job_id, data.params)
+        once = once_of(actor, key, f"/jobs/{job_id}/run-again", data)
+        job = actions.run_again(deck.store, actor, data.reason, job_id, data.params, once=once)
         return created(deck, job)
 
     @post("/batch", opt=OPERATOR, status_code=201, sync_to_thread=True)
     def create_many(
-        self, deck: AtDeck, actor: By, data: JSONBody[requests.NewItems]
+        self,
+        deck: AtDeck,
+        actor: By,
+        data: JSONBody[requests.NewItems],
+        key: IdempotencyKey = None,
     ) -> CreatedJobs:
         """Create many jobs, all or none of those that do not fit; gives their ids in order. With
         unique keys all of them are created at once, or none."""
@@ -207,7 +215,10 @@ class JobsApi(Controller):
             for index, item in enumerate(data.items)
         ]
         ids = actions.create_many(
-            deck.store, actor, data.reason, items, recipes=deck.recipes, manifest=data.manifest
+            *(deck.store, actor, data.reason, items),
+            recipes=deck.recipes,
+            manifest=data.manifest,
+            once=once_of(actor, key, "/jobs/batch", data),
         )
         return CreatedJobs.of(ids)
 
@@ -231,6 +242,7 @@ class FlowJobsApi(Controller):
         flow: FromPath[str],
         data: JSONBody[requests.NewJob] = requests.NO_PARAMS,
         wait: Wait = 0,
+        key: IdempotencyKey = None,
     ) -> Response[shapes.Job]:
         """Create a job of a flow: 202 with the job. With `wait`: 200 with the ended job, or 202
         when the time is up. 409 if another one has the `unique_key`, or 202 with that one and
@@ -243,8 +255,9 @@ class FlowJobsApi(Controller):
             run_at=_time(data.run_at, "run_at"),
             unique=data.wish(),
         )
+        once = once_of(actor, key, f"/flows/{flow}/jobs", data)
         job = await deck.run(
-            lambda: actions.create(deck.store, actor, data.reason, item, source="api")
+            lambda: actions.create(deck.store, actor, data.reason, item, source="api", once=once)
         )
         if await deck.waiting.ended(job.id, wait):
             job = await deck.run(lambda: _again(deck, job))

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
 
+import msgspec
 from litestar.di import NamedDependency
-from litestar.params import QueryParameter, SkipValidation
+from litestar.params import HeaderParameter, QueryParameter, SkipValidation
 from msgspec import Struct, structs
 
+from jobdeck.actions.once import HEADER, Once
 from jobdeck.domain import clock, filtertext, filtervalues
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import PAGE_MAX, SORTS, JobFilter
+from jobdeck.domain.roles import Actor
 from jobdeck.domain.states import Status
 
 T = TypeVar("T")
@@ -50,6 +53,29 @@ Sort = Annotated[
     ),
 ]
 Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before")]
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name=HEADER,
+        description="Another call with the same key and the same content within 24 hours creates "
+        "nothing: the jobs of the first one answer it",
+        max_length=1000,
+    ),
+]
+
+
+def once_of(actor: Actor, key: str | None, address: str, body: Struct) -> Once | None:
+    """What the key stands for: the call with its address and body, however that is written.
+
+    Raises:
+        InvalidValue: the key is empty or too long.
+    """
+    if key is None:
+        return None
+    content = msgspec.json.encode(body, order="sorted")
+    return Once.of(actor, key, f"{address}\n".encode() + content)
 
 
 class Items(Struct, Generic[T], frozen=True):

@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from jobdeck.actions import jobs as job_actions
 from jobdeck.actions import pipelines as actions
-from jobdeck.api.kinds import Items, Reason
+from jobdeck.actions.once import Once
+from jobdeck.api.kinds import IdempotencyKey, Items, Reason, once_of
 from jobdeck.client import requests, shapes
 from jobdeck.domain.records import Job
 from jobdeck.domain.states import Status
@@ -107,9 +108,11 @@ class PipelinesApi(Controller):
         timeout: Annotated[  # noqa: ASYNC109  the caller's, of the whole call
             float, QueryParameter(description="Seconds to wait", ge=0, le=RUN_S)
         ] = RUN_S,
+        key: IdempotencyKey = None,
     ) -> Response[Ran]:
         """Run it and wait for the end: 200; or 202 with its status when the time is up."""
-        job = await deck.run(lambda: _create(deck, actor, name, data))
+        once = once_of(actor, key, f"/pipelines/{name}/run", data)
+        job = await deck.run(lambda: _create(deck, actor, name, data, once))
         ended = await deck.waiting.ended(job.id, timeout)
         ran = await deck.run(lambda: _ran(deck, job.id, with_output=output))
         return Response(ran, status_code=200 if ended else 202)
@@ -121,18 +124,20 @@ class PipelinesApi(Controller):
         actor: By,
         name: FromPath[str],
         data: JSONBody[requests.Run] = requests.NO_CONTEXT,
+        key: IdempotencyKey = None,
     ) -> Response[Started]:
         """Run it, and answer at once with the job's id and the path of its result."""
-        job = _create(deck, actor, name, data)
+        once = once_of(actor, key, f"/pipelines/{name}/run/async", data)
+        job = _create(deck, actor, name, data, once)
         url = _result_path(deck, job.id)
         return Response(Started(job.id, url), status_code=202, headers={"Location": url})
 
 
-def _create(deck: Deck, actor: By, name: str, data: requests.Run) -> Job:
+def _create(deck: Deck, actor: By, name: str, data: requests.Run, once: Once | None) -> Job:
     with deck.store.read() as conn:
         pipelines.get(conn, name)
     item = EnqueueItem(flow=name, params=data.job_params, context=data.job_context or None)
-    return job_actions.create(deck.store, actor, "", item, source="api")
+    return job_actions.create(deck.store, actor, "", item, source="api", once=once)
 
 
 def _result_path(deck: Deck, job_id: int) -> str:
