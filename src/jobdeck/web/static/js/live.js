@@ -95,13 +95,31 @@
 
   document.addEventListener("gone", () => location.reload());
 
+  // Where it takes long to show a change, such as on a slow machine, the next one waits: at least
+  // two thirds of the time belong to whoever uses the page.
+  let restUntil = 0;
+  let began = 0;
+  document.addEventListener("htmx:before:swap", () => (began = performance.now()));
+  document.addEventListener("htmx:after:swap", () => {
+    const from = began;
+    requestAnimationFrame(() => setTimeout(() => {
+      const now = performance.now();
+      restUntil = now + Math.min(2 * (now - from), 2000);
+    }));
+  });
+  const rest = () => new Promise((resolve) => setTimeout(resolve, Math.max(restUntil - performance.now(), 0)));
+
   // Nothing moves behind an open dialog: what arrives waits until it is closed.
+  async function turn() {
+    await rest();
+    for (let dialog = dialogOpen(); dialog; dialog = dialogOpen()) {
+      showState();
+      await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+    }
+  }
   document.addEventListener("htmx:sse:before:message", (event) => {
     heard = Date.now();
-    const dialog = dialogOpen();
-    if (!dialog) return;
-    showState();
-    event.detail.waitUntil(new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true })));
+    event.detail.waitUntil(turn());
   });
   document.addEventListener("jobdeck:dialog", () => source() && showState());
   document.addEventListener("close", () => source() && showState(), true);
