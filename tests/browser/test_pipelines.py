@@ -11,7 +11,7 @@ from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND
 from jobdeck.domain.manifest import PipelineManifest, StepManifest
 from jobdeck.domain.states import Reason
-from jobdeck.store import changes, flows, pipelines
+from jobdeck.store import changes, flows, items, pipelines
 from tests.browser.conftest import PHONE, Site, Visit, live
 
 pytestmark = pytest.mark.needs("chromium")
@@ -137,6 +137,21 @@ def test_executions_have_details_and_a_flow_runs(site: Site, visit: Visit) -> No
     dialog.get_by_role("button", name="Run").click()
     page.wait_for_url(re.compile(r"/jobs/\d+$"))
     expect(page.locator(".facts")).to_contain_text("priority 7")
+
+
+def test_a_flow_forgets_the_items_it_has_taken(site: Site, visit: Visit) -> None:
+    job_id = site.world.run("image-scan", clock.now(), 0.1)
+    with site.store.write() as conn:
+        place = items.Place(flows.get(conn, "image-scan").id, "registry", job_id)
+        items.process(conn, place, ["one", "two", "three"], clock.now())
+    page = live(visit(site, "/flows/image-scan"))
+    panel = page.get_by_role("region", name="Processed items")
+    expect(panel).to_contain_text("3 taken, and not taken again")
+    panel.get_by_role("link", name="Forget them").click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("the registry was rebuilt")
+    page.get_by_role("dialog").get_by_role("button", name="Forget them").click()
+    expect(page.locator(".notice")).to_contain_text("3 items forgotten.")
+    expect(panel).to_contain_text("It remembers no items")
 
 
 def test_a_phone_shows_a_pipeline_as_a_card(site: Site, visit: Visit) -> None:

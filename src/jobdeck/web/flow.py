@@ -14,11 +14,21 @@ from jobdeck.domain.errors import InvalidValue, JobdeckError, NotFound
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Counts, Flow, Job, Pipeline, Step
-from jobdeck.domain.roles import Actor
+from jobdeck.domain.roles import Actor, Role
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck, By
-from jobdeck.store import counters, cursors, flows, jobs, pipelines, recent, schedules, steps
-from jobdeck.web import flow_deeds, flow_words, health, live, schema_words
+from jobdeck.store import (
+    counters,
+    cursors,
+    flows,
+    items,
+    jobs,
+    pipelines,
+    recent,
+    schedules,
+    steps,
+)
+from jobdeck.web import deeds, flow_deeds, flow_words, health, live, schema_words
 from jobdeck.web.drawings import Frame
 from jobdeck.web.live import View
 from jobdeck.web.render import AnyRequest, AtPages, Pages
@@ -138,6 +148,8 @@ def _frame(
                 **shown,
                 settings=flow_words.settings(flow, manifest),
                 parameters=schema_words.parameters(manifest.params_schema),
+                items=items.count(conn, flow.id, now),
+                item_refusal=deeds.why_not(actor, Role.OPERATOR),
                 schedules=[
                     (each, flow_words.times(each)) for each in schedules.all(conn, flow.name)
                 ],

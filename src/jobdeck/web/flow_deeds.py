@@ -6,6 +6,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from jobdeck.actions import flows as actions
+from jobdeck.actions import items as item_actions
 from jobdeck.actions import jobs as job_actions
 from jobdeck.domain import clock
 from jobdeck.domain.errors import JobdeckError
@@ -16,13 +17,13 @@ from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import flows, pipelines, queues
-from jobdeck.web import deeds, flow_form, params_form
+from jobdeck.web import deeds, flow_form, formats, params_form
 from jobdeck.web.deeds import Deed, Form
 from jobdeck.web.flow_form import Answers
 from jobdeck.web.params_form import Field
 from jobdeck.web.render import AnyRequest, AtPages
 
-NAMES = ("run", "edit", "remove")
+NAMES = ("run", "edit", "remove", "forget")
 PATHS = [f"/flows/{{name:str}}/{deed}" for deed in NAMES]
 CHECKS = [f"/flows/{{name:str}}/{deed}/check" for deed in ("run", "edit")]
 ADD = "/pipelines/{name:str}/add-flow"
@@ -70,6 +71,9 @@ async def do(
         if deed == "edit":
             await deck.run(lambda: _edit(deck, actor, name, given))
             return deeds.done(pages, request, f"Flow {name} was changed.", to=f"/flows/{name}")
+        if deed == "forget":
+            gone = await deck.run(lambda: _forget(deck, actor, name, given))
+            return deeds.done(pages, request, f"{gone} forgotten.", to=f"/flows/{name}")
         pipeline = await deck.run(lambda: _remove(deck, actor, name, given))
     except JobdeckError as error:
         form = await deck.run(lambda: _form(deck, deed, name, given))
@@ -186,6 +190,11 @@ def _remove(deck: Deck, actor: Actor, name: str, given: Answers) -> str:
     return pipeline
 
 
+def _forget(deck: Deck, actor: Actor, name: str, given: Answers) -> str:
+    gone = item_actions.forget(deck.store, actor, deeds.check_reason(given), name)
+    return formats.plural(gone, "item")
+
+
 def _settings(deck: Deck, pipeline: str, given: Answers) -> dict[str, Any]:
     with deck.store.read() as conn:
         manifest = pipelines.get(conn, pipeline).manifest
@@ -216,6 +225,7 @@ _REMOVE_TEXT = (
     "It goes with its schedules and its place before and after other flows; its jobs remain to be "
     "seen."
 )
+_FORGET_TEXT = "Its next run takes everything that its source gives, also what it has taken before."
 _ADD_TEXT = "A configured instance of the pipeline, with parameters, limits and runs of its own."
 
 
@@ -230,6 +240,7 @@ def _form(deck: Deck, deed: str, name: str, given: Answers) -> Form:
         "run": (f"Run {name}", _RUN_TEXT, "Run", "play"),
         "edit": (f"Edit flow {name}", _EDIT_TEXT, "Save", "edit"),
         "remove": (f"Remove flow {name}?", _REMOVE_TEXT, "Remove the flow", "delete"),
+        "forget": (f"Forget the items of {name}?", _FORGET_TEXT, "Forget them", "again"),
     }[deed]
     own: list[Field] = []
     if deed == "run":
@@ -239,7 +250,9 @@ def _form(deck: Deck, deed: str, name: str, given: Answers) -> Form:
     if given:
         own = [deeds.refill(field, given) for field in own]
     if deed != "run":
-        own.append(deeds.reason_field(given.get("reason", ""), required=deed == "remove"))
+        own.append(
+            deeds.reason_field(given.get("reason", ""), required=deed in ("remove", "forget"))
+        )
     if deed == "edit":
         own[-1].focus = False
     return Form(
@@ -249,8 +262,8 @@ def _form(deck: Deck, deed: str, name: str, given: Answers) -> Form:
         text=text,
         submit=submit,
         icon=icon,
-        danger=deed == "remove",
-        check="" if deed == "remove" else f"/flows/{name}/{deed}/check",
+        danger=deed in ("remove", "forget"),
+        check="" if deed in ("remove", "forget") else f"/flows/{name}/{deed}/check",
         noun="pipelines",
         fields=own,
     )
