@@ -86,7 +86,8 @@ def _sentence(health: Health, runs: Sequence[Run]) -> str:
             failed = sum(run.status is Status.FAILED for run in runs)
             return f"{failed} of the last {len(runs)} runs failed; the newest one did not."
         case _:
-            return f"The last {formats.plural(len(runs), 'run')} went well."
+            many = f"The last {formats.number(len(runs))} runs"
+            return f"{many if len(runs) > 1 else 'The last run'} went well."
 
 
 def _look(run: Run) -> str:
@@ -125,6 +126,8 @@ def chart(runs: Sequence[Run]) -> Chart:
         )
         for run, took in reversed(timed)
     ]
+    if len(bars) == 1:
+        return Chart(bars=bars, text=f"The last run took {formats.duration(longest)}")
     text = (
         f"Last {formats.plural(len(bars), 'run')}: half took at most "
         f"{formats.duration(middle)}, 95 in 100 at most "
