@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from jobdeck.domain import clock
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http import auth
-from jobdeck.store import sessions
+from jobdeck.store import queues, sessions
 from tests.browser.conftest import PHONE, Site, Visit
 
 pytestmark = pytest.mark.needs("chromium")
@@ -45,6 +45,28 @@ def test_buttons_say_why_they_do_nothing(site: Site, visit: Visit) -> None:
     page.goto(f"{site.address}/jobs")
     expect(page.locator(f"#job-{job_id}")).to_be_visible()
     expect(page.locator(".row-actions a")).to_have_count(0)
+
+
+def test_who_cannot_act_is_not_warned_of_long_waits(site: Site, visit: Visit) -> None:
+    with site.store.write() as conn:
+        queues.pause(conn, "billing", by="ana", reason="", now=clock.now())
+    job_id = site.world.create("invoices", at=clock.now() - 30 * 3600 * 1_000_000)
+    page = visit(site, "/", own_session=True)
+    expect(page.locator(".banner")).to_contain_text("waited for more than 24 hours in billing")
+    become_viewer(page, site)
+    expect(page.get_by_text("Queue billing is paused")).to_be_visible()
+    expect(page.locator(".banner")).to_have_count(0)
+    page.goto(f"{site.address}/queues")
+    expect(page.locator("#queue-billing")).to_be_visible()
+    expect(page.locator(".banner, [data-pick], .c-actions a")).to_have_count(0)
+    pause = page.get_by_role("button", name="Pause")
+    pause.hover(force=True)
+    expect(page.get_by_text("That takes the role operator.").first).to_be_attached()
+    expect(pause).to_have_attribute("aria-disabled", "true")
+    with site.store.write() as conn:
+        queues.resume(conn, "billing")
+    site.world.begin(job_id)
+    site.world.end(job_id, began=clock.now())
 
 
 def test_a_forbidden_page_leads_back(site: Site, visit: Visit) -> None:

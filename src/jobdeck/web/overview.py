@@ -11,12 +11,14 @@ from jobdeck.domain import clock
 from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.filters import JobFilter
-from jobdeck.domain.records import Job, Queue, Schedule
-from jobdeck.domain.roles import Actor
+from jobdeck.domain.liveness import STALE_S
+from jobdeck.domain.records import Job, Queue
+from jobdeck.domain.roles import Actor, Role
+from jobdeck.domain.serving import lives
 from jobdeck.domain.states import Status
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck, By
-from jobdeck.store import activity, counters, jobs, pools, queues, schedules
+from jobdeck.store import charts, counters, jobs, pools, queues, schedules, standing
 from jobdeck.web import formats, live, overview_deeds, troubles
 from jobdeck.web.drawings import Frame
 from jobdeck.web.live import View
@@ -26,13 +28,11 @@ RUNNING = 12
 FAILURES = 8
 FAILURES_READ = 40
 RECENT_S = 86_400
-_RANGE_WORDS = {
-    86_400: "last 24 hours",
-    21_600: "last 6 hours",
-    3_600: "last hour",
-    600: "last 10 minutes",
-    60: "last minute",
-}
+CHART_S = 86_400
+BAR_S = 1_800
+BARS = CHART_S // BAR_S
+STUCK_S = 5.0
+"""Looking for stuck jobs takes longer than all else here, so it is done so seldom."""
 
 
 @get("/", opt=VIEWER, sync_to_thread=True)
@@ -69,12 +69,23 @@ def _draw(pages: Pages, actor: Actor, now: Micros) -> Frame:
     with pages.deck.store.read() as conn:
         counts = counters.totals(conn)
         all_queues = queues.all(conn, now)
-        all_pools = [pool for pool in pools.all(conn) if pool.state != pools.LOST]
+        every_pool = pools.all(conn)
         all_schedules = schedules.all(conn)
         running = jobs.find(conn, JobFilter(status=(Status.RUNNING,)), limit=RUNNING).items
         failures = _failures(conn, now)
+        stuck = pages.remembered(
+            "stuck", STUCK_S, lambda: standing.stuck(conn, now, STALE_S, troubles.STUCK)
+        )
+        found = [
+            *troubles.of_queues(all_queues, every_pool, now),
+            *troubles.of_pools(every_pool, now),
+            *troubles.of_schedules(all_schedules, now),
+            *troubles.of_flows(conn, {job.flow for job, _ in failures}),
+            *troubles.of_jobs(stuck),
+        ]
         chart = _activity(conn, now)
-    halted = _halted(all_schedules, all_queues)
+    all_pools = [pool for pool in every_pool if lives(pool, now)]
+    held = any(q.name == SCHEDULER and q.paused_at for q in all_queues)
     waiting = counts[Status.PENDING]
     shared = {
         "counts": {status.value: n for status, n in counts.items()},
@@ -83,8 +94,12 @@ def _draw(pages: Pages, actor: Actor, now: Micros) -> Frame:
         "role": actor.role,
     }
     busy = sum(min(pool.busy, pool.concurrency) for pool in all_pools)
+    operator = actor.role >= Role.OPERATOR
     return Frame(
         {
+            "banner": pages.html(
+                "queues/banner.html", long=troubles.long_waits(all_queues) if operator else []
+            ),
             "cards": pages.html(
                 "overview/cards.html",
                 **shared,
@@ -93,7 +108,9 @@ def _draw(pages: Pages, actor: Actor, now: Micros) -> Frame:
                     "total": len(all_schedules),
                     "active": sum(s.paused_at is None for s in all_schedules),
                     "paused": sum(s.paused_at is not None for s in all_schedules),
-                    "halted": halted,
+                    "held": held,
+                    "halted": held
+                    or (bool(all_schedules) and all(s.paused_at for s in all_schedules)),
                 },
                 pools=len(all_pools),
                 workers=sum(pool.concurrency for pool in all_pools),
@@ -103,7 +120,8 @@ def _draw(pages: Pages, actor: Actor, now: Micros) -> Frame:
             "attention": pages.html(
                 "overview/attention.html",
                 **shared,
-                troubles=troubles.of_queues(all_queues, all_pools, now),
+                troubles=found,
+                recoverable=any(verdict.remedy for verdict in stuck),
                 failures=failures,
             ),
             "activity": pages.html("overview/activity.html", activity=chart),
@@ -126,13 +144,6 @@ def _queue_card(all_queues: Sequence[Queue]) -> dict[str, Any]:
     }
 
 
-def _halted(all_schedules: Sequence[Schedule], all_queues: Sequence[Queue]) -> bool:
-    """Whether no schedule fires."""
-    if any(q.name == SCHEDULER and q.paused_at for q in all_queues):
-        return True
-    return bool(all_schedules) and all(s.paused_at is not None for s in all_schedules)
-
-
 def _failures(conn: Connection, now: Micros) -> list[tuple[Job, int]]:
     """The newest failures of the last day; those of one flow that are alike stand together,
     the newest with their number."""
@@ -147,18 +158,26 @@ def _failures(conn: Connection, now: Micros) -> list[tuple[Job, int]]:
 
 def _activity(conn: Connection, now: Micros) -> dict[str, Any]:
     """The chart's data, and what it shows in words."""
-    found = activity.recent(conn, now)
-    if found is None:
-        return {
-            "title": "Jobs created",
-            "text": "more than 20,000 in the last minute, too many for a chart",
-            "bars": [],
-            "bar_s": 0,
-        }
-    total = sum(b.completed + b.failed + b.stopped + b.open for b in found.bars)
+    # From the first whole bar of the day on.
+    since = now - CHART_S * SECOND
+    wanted = JobFilter(created_after=since + -since % (BAR_S * SECOND))
+    found = charts.read(conn, wanted, now, bars=BARS)
+    if found is None or not found.total:
+        return {"text": "last 24 hours: none", "bars": [], "bar_s": 0}
+    failed = sum(bar.failed for bar in found.bars)
+    ended = failed + sum(bar.completed for bar in found.bars)
+    words = [formats.number(found.total)]
+    if failed:
+        words.append(f"{formats.number(failed)} failed ({_share(failed, ended)})")
+    if found.left_out:
+        words.append(f"{formats.number(found.left_out)} open ones not shown")
     return {
-        "title": "Jobs created",
-        "text": f"{_RANGE_WORDS[found.range_s]}: {formats.number(total)}",
-        "bars": found.bars if total else [],
+        "text": f"last 24 hours: {', '.join(words)}",
+        "bars": found.bars,
         "bar_s": found.bar_s,
     }
+
+
+def _share(part: int, whole: int) -> str:
+    share = 100 * part / whole
+    return f"{share:.1f}{formats.THIN}%" if share >= 0.1 else f"under 0.1{formats.THIN}%"

@@ -7,17 +7,20 @@ from litestar import Response, get, post
 
 from jobdeck.actions import pools as pool_actions
 from jobdeck.actions import queues as queue_actions
+from jobdeck.actions import recovery
 from jobdeck.actions import schedules as schedule_actions
 from jobdeck.domain import clock
 from jobdeck.domain.errors import JobdeckError
+from jobdeck.domain.liveness import STALE_S
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
-from jobdeck.store import pools, queues, schedules
+from jobdeck.store import pools, queues, schedules, standing
 from jobdeck.web import deeds
 from jobdeck.web.deeds import Form
 from jobdeck.web.formats import number, plural
 from jobdeck.web.render import AnyRequest, AtPages
+from jobdeck.web.troubles import STUCK
 
 
 class _Deed(NamedTuple):
@@ -105,7 +108,29 @@ def _free_workers(deck: Deck, actor: Actor, reason: str) -> str:
     return f"{plural(len(asked), 'running job')} asked to stop."
 
 
+def _stuck(deck: Deck) -> str:
+    with deck.store.read() as conn:
+        found = standing.stuck(conn, clock.now(), STALE_S, STUCK)
+    helped = [verdict for verdict in found if verdict.remedy]
+    if not helped:
+        return "No job can be helped without harm at this moment."
+    named = ", ".join(f"{v.flow} {v.job}" for v in helped[:10])
+    more = f" and {number(len(helped) - 10)} more" if len(helped) > 10 else ""
+    return (
+        f"{plural(len(helped), 'job')} will get on again: {named}{more}. Those of lost pools are "
+        "given back to their queue, parents whose children have ended are woken, and jobs whose "
+        "time has passed become pending. Whatever lives is left alone."
+    )
+
+
+def _recover(deck: Deck, actor: Actor, reason: str) -> str:
+    done = recovery.recover(deck.store, actor, reason)
+    helped = [verdict for verdict in done.jobs if verdict.outcome == "done"]
+    return f"{plural(len(helped), 'job')} recovered."
+
+
 _DEEDS = {
+    "/recover": _Deed("Recover stuck jobs?", "Recover", "again", False, _stuck, _recover),
     "/queues/all/stop": _Deed(
         "Stop all that waits?", "Stop all", "stop", True, _waiting, _stop_queues
     ),

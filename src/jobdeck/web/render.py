@@ -1,10 +1,11 @@
 """Templates into pages and parts of pages; addresses are made here, relative to the base path."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,6 +24,7 @@ from jobdeck.web.drawings import Drawings
 from jobdeck.web.places import Place
 
 TEMPLATES = Path(__file__).parent / "templates"
+T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
 
 IN_PLACE = Markup("hx-boost:inherited=\"select:#main, target:#main, swap:'outerMorph show:none'\"")
@@ -36,6 +38,7 @@ class Pages:
         self.deck = deck
         self.places = places
         self.drawings = Drawings()
+        self._remembered: dict[str, tuple[float, Any]] = {}
         self.notice_cookie = f"{deck.cookie}_notice"
         self.watch_cookie = f"{deck.cookie}_watch"
         self.places = places
@@ -73,6 +76,14 @@ class Pages:
             base_path=deck.base_path,
             store_name=deck.name or deck.store.name,
         )
+
+    def remembered(self, name: str, seconds: float, read: Callable[[], T]) -> T:
+        """What `read` found at most so many seconds ago, for what takes long to find."""
+        known = self._remembered.get(name)
+        if known is None or time.monotonic() - known[0] > seconds:
+            known = self._remembered[name] = (time.monotonic(), read())
+        found: T = known[1]
+        return found
 
     def url(self, path: str, query: Mapping[str, Any] | None = None) -> str:
         """The address of a page, with those parts of the query that are not empty."""

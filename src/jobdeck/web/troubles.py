@@ -1,14 +1,18 @@
 """What is wrong now, each with the place to look at it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from msgspec import Struct
+from sqlalchemy import Connection
 
 from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.clock import SECOND, Micros
+from jobdeck.domain.health import RUNS, STREAK, judge
+from jobdeck.domain.liveness import Verdict
 from jobdeck.domain.records import Pool, Queue, Schedule
 from jobdeck.domain.serving import lives, serves
+from jobdeck.store import flows, recent
 from jobdeck.web import formats
 
 LONG_WAIT_S = 86_400.0
@@ -17,6 +21,13 @@ LONG_WAIT_S = 86_400.0
 
 OVERDUE_S = 60.0
 """A tick that nothing has fired for longer has been missed."""
+
+
+STUCK = 500
+"""So many stuck jobs are looked for,"""
+
+STUCK_SHOWN = 4
+"""and so many shown one by one."""
 
 
 class Trouble(Struct, frozen=True, kw_only=True):
@@ -52,12 +63,20 @@ def of_queues(queues: Sequence[Queue], pools: Sequence[Pool], now: Micros) -> li
 def _paused(queue: Queue) -> Trouble:
     by = f" by {queue.paused_by}" if queue.paused_by else ""
     why = f": {queue.paused_reason}" if queue.paused_reason else ""
+    if queue.name == SCHEDULER:
+        return Trouble(
+            title="No schedule fires",
+            text=f"the queue {SCHEDULER} is paused{by}{why}",
+            address="/schedules",
+            icon="pause",
+            tone="stopped",
+        )
     held = f", holds {formats.plural(queue.pending, 'job')}" if queue.pending else ""
     return Trouble(
         title=f"Queue {queue.name} is paused",
         text=f"{by}{why}{held}".strip(" ,"),
-        address="/jobs",
-        query={"queue": queue.name, "status": "pending"},
+        address="/queues",
+        query={"q": queue.name},
         icon="pause",
         tone="stopped",
     )
@@ -77,3 +96,88 @@ def _unserved(queue: Queue, *, any_pool: bool) -> Trouble:
 def overdue(schedule: Schedule, now: Micros) -> bool:
     """Whether its time has passed without anything firing it."""
     return schedule.next_at is not None and now - schedule.next_at > OVERDUE_S * SECOND
+
+
+def of_pools(pools: Sequence[Pool], now: Micros) -> list[Trouble]:
+    """Pools that were not heard of lately."""
+    found = []
+    for pool in pools:
+        if not lives(pool, now):
+            silent = formats.duration((now - pool.heartbeat_at) / SECOND)
+            runs = f"; it ran {formats.plural(pool.busy, 'job')}" if pool.busy else ""
+            found.append(
+                Trouble(
+                    title=f"Pool {pool.id} on {pool.host} is lost",
+                    text=f"it was last heard of {silent} ago{runs}",
+                    address="/workers",
+                    query={"pool": pool.id},
+                    tone="failed",
+                )
+            )
+    return found
+
+
+def of_schedules(schedules: Sequence[Schedule], now: Micros) -> list[Trouble]:
+    """Schedules whose time has passed without anything firing them."""
+    late = [schedule for schedule in schedules if overdue(schedule, now)]
+    if not late:
+        return []
+    first = min(late, key=lambda schedule: schedule.next_at or 0)
+    since = formats.duration((now - (first.next_at or now)) / SECOND)
+    one = len(late) == 1
+    return [
+        Trouble(
+            title=f"Schedule {first.id} of {first.flow} has not fired"
+            if one
+            else f"{formats.number(len(late))} schedules have not fired",
+            text=f"{'it was' if one else 'the first was'} due {since} ago: does a server with "
+            "maintenance run?",
+            address="/schedules",
+            query={"sort": "next"},
+        )
+    ]
+
+
+def of_flows(conn: Connection, names: Collection[str]) -> list[Trouble]:
+    """Those of the flows whose latest runs all failed, at least `STREAK` of them."""
+    if not names:
+        return []
+    ids = {flow.id: flow.name for flow in flows.all(conn) if flow.name in names}
+    found = []
+    for flow_id, runs in recent.runs(conn, ids).items():
+        failures = judge(runs).failures
+        if failures >= STREAK:
+            many = "at least " if failures >= RUNS else ""
+            found.append(
+                Trouble(
+                    title=f"Flow {ids[flow_id]} keeps failing",
+                    text=f"its last {many}{formats.plural(failures, 'run')} failed",
+                    address=f"/flows/{ids[flow_id]}",
+                    tone="failed",
+                )
+            )
+    return found
+
+
+def of_jobs(stuck: Sequence[Verdict]) -> list[Trouble]:
+    """Jobs that do not get on. Those that only lack a pool are told by their queue."""
+    found = [verdict for verdict in stuck if verdict.kind != "no_pool"]
+    told = [
+        Trouble(
+            title=f"Job {verdict.job} of {verdict.flow} is stuck",
+            text=verdict.why,
+            address=f"/jobs/{verdict.job}",
+        )
+        for verdict in found[:STUCK_SHOWN]
+    ]
+    if len(found) > STUCK_SHOWN:
+        more = len(found) - STUCK_SHOWN
+        told.append(
+            Trouble(
+                title=f"{formats.plural(more, 'more job')} {'is' if more == 1 else 'are'} stuck",
+                text="jobdeck jobs stuck lists them",
+                address="/jobs",
+                query={"status": "running"},
+            )
+        )
+    return told
