@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -14,6 +14,8 @@ _NULL = {"type": "null"}
 _NULLABLE = "nullable"
 WHOLE = "params"
 """The field that holds all parameters as JSON, where the schema tells too little."""
+
+_DEEP = 4
 
 
 class Field(Struct, kw_only=True):
@@ -44,11 +46,36 @@ def fields(schema: Mapping[str, Any], values: Mapping[str, Any]) -> list[Field]:
         return [_whole(values)]
     if any(name not in properties for name in values):
         return [_whole(values)]
-    needed = set(schema.get("required", ()))
-    return [
-        _field(name, resolve(part, schema), values.get(name, UNSET), name in needed)
-        for name, part in properties.items()
-    ]
+    return list(_fields(schema, values, schema))
+
+
+def _fields(
+    owner: Mapping[str, Any],
+    values: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    path: tuple[str, ...] = (),
+) -> Iterator[Field]:
+    """The fields of an object; an object in it has fields of its own, where that shows it whole."""
+    needed = set(owner.get("required", ()))
+    for name, unresolved in owner["properties"].items():
+        part = resolve(unresolved, schema)
+        value = values.get(name, UNSET)
+        if value is UNSET:
+            value = part.get("default", UNSET)
+        inside = (*path, name)
+        if len(inside) < _DEEP and _has_fields(part, value, name in needed):
+            yield from _fields(part, {} if value is UNSET else value, schema, inside)
+        else:
+            yield _field(inside, part, value, name in needed)
+
+
+def _has_fields(part: Mapping[str, Any], value: Any, required: bool) -> bool:
+    properties = part.get("properties")
+    if not isinstance(properties, dict) or not properties or nullable(part):
+        return False
+    if value is UNSET:
+        return required
+    return isinstance(value, dict) and all(name in properties for name in value)
 
 
 def _whole(values: Mapping[str, Any]) -> Field:
@@ -63,15 +90,15 @@ def _whole(values: Mapping[str, Any]) -> Field:
     )
 
 
-def _field(name: str, part: Mapping[str, Any], value: Any, required: bool) -> Field:
-    if value is UNSET:
-        value = part.get("default", UNSET)
+def _field(path: tuple[str, ...], part: Mapping[str, Any], value: Any, required: bool) -> Field:
     kind, options, step = _kind(part)
+    lined = kind == "area" and _is_lined(part) and _fits_lines(value)
+    how = "One on each line." if lined else "JSON." if kind == "area" else ""
     field = Field(
-        name=f"{PREFIX}{name}",
-        label=str(part.get("title") or name),
+        name=f"{PREFIX}{'.'.join(path)}",
+        label=" · ".join((*path[:-1], str(part.get("title") or path[-1]))),
         kind=kind,
-        hint=str(part.get("description") or ""),
+        hint=" ".join(filter(None, (str(part.get("description") or ""), how))),
         required=required and "default" not in part,
         options=options,
         step=step,
@@ -83,7 +110,10 @@ def _field(name: str, part: Mapping[str, Any], value: Any, required: bool) -> Fi
         if not field.required:
             field.options = [("", "–"), *options]
     elif kind == "area":
-        field.value = "" if value is UNSET else _text(value)
+        if value is UNSET or value is None:
+            field.value = ""
+        else:
+            field.value = "\n".join(value) if lined else _text(value)
         field.rows = min(max(str(field.value).count("\n") + 1, 3), 12)
     else:
         field.value = "" if value is UNSET or value is None else str(value)
@@ -108,6 +138,21 @@ def _kind(part: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]], str]:
             return "area", [], ""
 
 
+def _is_lined(part: Mapping[str, Any]) -> bool:
+    """Whether it is a list of texts, which can be written one on each line."""
+    items = part.get("items")
+    return type_of(part) == "array" and isinstance(items, dict) and items.get("type") == "string"
+
+
+def _fits_lines(value: Any) -> bool:
+    if value is UNSET or value is None:
+        return True
+    if not isinstance(value, list) or str(next(iter(value), "")).startswith("["):
+        return False
+    return all(isinstance(each, str) and each and each.splitlines() == [each.strip()]
+               for each in value)  # fmt: skip
+
+
 def type_of(part: Mapping[str, Any]) -> str:
     """The one type beside null that the part allows; empty if there are several."""
     kinds = part.get("type")
@@ -124,6 +169,8 @@ def resolve(part: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         found: Any = schema
         for key in reference[2:].split("/"):
             found = found.get(key, {}) if isinstance(found, dict) else {}
+        # The title of what is referred to is the name of its class.
+        found = {k: v for k, v in found.items() if k != "title"}
         return {**found, **{k: v for k, v in part.items() if k != "$ref"}}
     choices = part.get("anyOf", [])
     real = [each for each in choices if each != _NULL]
@@ -144,9 +191,19 @@ def read(schema: Mapping[str, Any], form: Mapping[str, str]) -> dict[str, Any]:
         if not isinstance(found, dict):
             raise InvalidValue(WHOLE, 'is not an object; write it like {"city": "Utrecht"}')
         return found
-    params = {}
-    for name, part in schema.get("properties", {}).items():
-        value = _value(resolve(part, schema), form.get(f"{PREFIX}{name}"), f"{PREFIX}{name}")
+    return _read(schema, schema, form, PREFIX)
+
+
+def _read(
+    owner: Mapping[str, Any], schema: Mapping[str, Any], form: Mapping[str, str], prefix: str
+) -> dict[str, Any]:
+    params: dict[str, Any] = {}
+    for name, unresolved in owner.get("properties", {}).items():
+        part, key = resolve(unresolved, schema), f"{prefix}{name}"
+        if key not in form and any(each.startswith(f"{key}.") for each in form):
+            params[name] = _read(part, schema, form, f"{key}.")
+            continue
+        value = _value(part, form.get(key), key)
         if value is not UNSET:
             params[name] = value
     return params
@@ -160,6 +217,8 @@ def _value(part: Mapping[str, Any], text: str | None, name: str) -> Any | UnsetT
         return UNSET
     if text == "":
         return _empty(part, kind)
+    if kind == "area" and _is_lined(part) and not text.lstrip().startswith("["):
+        return [line.strip() for line in text.splitlines() if line.strip()]
     if kind in ("select", "area"):
         return _json(text, name)
     return _number(part, text, name) if kind == "number" else text

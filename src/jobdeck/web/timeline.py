@@ -118,11 +118,11 @@ def build(job: Job, attempts: Sequence[Attempt], steps: Sequence[Step], now: Mic
     for attempt in attempts:
         lines.append(_attempt(attempt, ready, scale, now))
         ready = attempt.finished_at
-    if job.status in (Status.PENDING, Status.RETRYING) and attempts and ready is not None:
+    if job.status in (Status.PENDING, Status.RETRYING) and ready is not None:
         bars = [_bar("queued", ready, now, scale)]
         lines.append(
             Line(
-                name=f"Attempt {attempts[-1].attempt + 1}",
+                name=f"Attempt {attempts[-1].attempt + 1 if attempts else 1}",
                 status=job.status,
                 step=False,
                 bars=bars,

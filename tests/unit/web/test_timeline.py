@@ -113,3 +113,9 @@ def test_every_bar_lies_within(spans: list[tuple[int, int]], now: int) -> None:
             assert bar.x >= 0
             assert bar.width >= 0
             assert bar.x + bar.width <= WIDTH + 0.2
+
+
+def test_a_job_that_waits_for_its_first_attempt_shows_that() -> None:
+    made = timeline.build(job(Status.PENDING), [], [], 5 * SECOND)
+    (line,) = made.lines
+    assert (line.name, line.queued_s, line.bars[0].kind) == ("Attempt 1", 5.0, "queued")
