@@ -54,7 +54,7 @@ def worked(site: Site) -> dict[str, int]:
     "path",
     [
         *("/", "/no"),
-        *("/jobs", "/jobs?q=nothing", "/jobs?range=custom"),
+        *("/jobs", "/jobs?q=nothing", "/jobs?q=status:failed+duration:>0s"),
         *("/errors", "/errors/1"),
         *("/logs", "/logs?q=nothing&range=custom"),
         *("/pipelines", "/pipelines?q=nothing", "/pipelines/weather", "/flows/weather-coast"),

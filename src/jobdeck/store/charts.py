@@ -77,7 +77,7 @@ def read(conn: Connection, wanted: JobFilter, now: Micros, *, bars: int = BARS) 
     few = _few(conn, wanted)
     if not few and _told_by_volume(wanted):
         return _from_volume(conn, wanted, start, end, max(bar_s, SPANS[0]), now)
-    return _by_searching(conn, wanted, start, end, bar_s, now)
+    return _by_searching(conn, wanted, start, end, bars, now)
 
 
 def _ends(conn: Connection) -> tuple[Micros | None, Micros | None]:
@@ -188,17 +188,21 @@ def _add_open(
 
 
 def _by_searching(
-    conn: Connection, wanted: JobFilter, start: Micros, end: Micros, bar_s: int, now: Micros
+    conn: Connection, wanted: JobFilter, start: Micros, end: Micros, bars: int, now: Micros
 ) -> Chart:
-    start, end = _whole(start, end, bar_s)
     plan = sources.plan(conn, wanted, now)
     walk = listing.Walk(conn, plan, descending=True)
+    slices = list(walk.slices(ROWS))
+    searched = listing.created_at(conn, walk.looked_to)
+    # Of a search the bars show what was looked at, not a long emptiness before it.
+    start = start if searched is None else max(start, searched)
+    bar_s = _width(start, end, bars)
+    start, end = _whole(start, end, bar_s)
     found: dict[int, dict[str, int]] = defaultdict(dict)
-    for low, high in walk.slices(ROWS):
+    for low, high in slices:
         for bar, code, n in _read(conn, plan, low, high, start, bar_s):
             name = Code(code).name.lower()
             found[bar][name] = found[bar].get(name, 0) + n
-    searched = listing.created_at(conn, walk.looked_to)
     return _chart(found, start, end, bar_s, searched_to=searched)
 
 
@@ -233,7 +237,7 @@ def _chart(
     left_out: int = 0,
 ) -> Chart:
     width = bar_s * SECOND
-    bars = [Bar(at=start + n * width, **found.get(n, {})) for n in range((end - start) // width)]
+    made = [Bar(at=start + n * width, **found.get(n, {})) for n in range((end - start) // width)]
     return Chart(
-        bars=bars, bar_s=bar_s, start=start, end=end, searched_to=searched_to, left_out=left_out
+        bars=made, bar_s=bar_s, start=start, end=end, searched_to=searched_to, left_out=left_out
     )

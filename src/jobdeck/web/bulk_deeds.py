@@ -20,7 +20,6 @@ from jobdeck.store import jobs, queues, selections
 from jobdeck.web import deeds, jobs_query
 from jobdeck.web.deeds import Form, Outcome, Target
 from jobdeck.web.formats import number, plural
-from jobdeck.web.jobs_query import JobsQuery
 from jobdeck.web.params_form import Field
 from jobdeck.web.render import AnyRequest, AtPages, Pages
 
@@ -184,26 +183,12 @@ async def _meant(request: AnyRequest, deck: Deck) -> _Meant:
         upto = await deck.run(lambda: _newest(deck))
     # A list that folds children under their parents means all that it shows, also the folded.
     wanted = structs.replace(query.condition(clock.now()), roots=False)
-    return _Meant([], wanted, _words(query), upto, query.replacing(sort=""))
+    return _Meant([], wanted, query.q, upto, query.replacing(sort=""))
 
 
 def _newest(deck: Deck) -> int:
     with deck.store.read() as conn:
         return selections.newest(conn)
-
-
-def _words(query: JobsQuery) -> str:
-    """The conditions as somebody would write them."""
-    named = {
-        "status": ",".join(query.status),
-        "pipeline": query.pipeline,
-        "flow": query.flow,
-        "queue": query.queue,
-        "parent": query.parent,
-        "since": query.created_after or query.range.replace("custom", ""),
-        "until": query.created_before,
-    }
-    return " ".join([*(f"{name}:{text}" for name, text in named.items() if text), query.q]).strip()
 
 
 def _order(verb: str, given: dict[str, str]) -> Order:

@@ -1,13 +1,15 @@
 """The list of jobs."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 from litestar import Response, get
+from litestar.enums import MediaType
 from litestar.response import Stream
+from msgspec import structs
 from sqlalchemy import Connection
 
-from jobdeck.domain import clock
+from jobdeck.domain import clock, filtervalues
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import PAGE, JobFilter, Page
@@ -16,8 +18,8 @@ from jobdeck.domain.roles import Role
 from jobdeck.domain.states import Status
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck, By
-from jobdeck.store import counters, flows, jobs, pipelines, queues
-from jobdeck.web import formats, jobs_query, live
+from jobdeck.store import charts, counters, flows, jobs, listing, pipelines, queues, views
+from jobdeck.web import completion, deeds, formats, jobs_query, live
 from jobdeck.web.drawings import Frame
 from jobdeck.web.jobs_query import RANGES, JobsQuery
 from jobdeck.web.live import View
@@ -48,11 +50,12 @@ def page(request: AnyRequest, pages: AtPages, actor: By) -> Response[str]:
     now = clock.now()
     with pages.deck.store.read() as conn:
         frame = _frame(pages, conn, query, actor.role, now)
-        choices = {
-            "pipelines": [each.name for each in pipelines.all(conn)],
-            "flows": [each.name for each in flows.all(conn, query.pipeline)],
-            "queues": sorted(queues.ids(conn)),
-        }
+        choices = [
+            ("pipeline", "Pipeline", [each.name for each in pipelines.all(conn)]),
+            ("flow", "Flow", [f.name for f in flows.all(conn, query.value("pipeline"))]),
+            ("queue", "Queue", sorted(queues.ids(conn))),
+        ]
+        own_views = views.of(conn, actor.name)
     return pages.page(
         request,
         "jobs/page.html",
@@ -63,6 +66,8 @@ def page(request: AnyRequest, pages: AtPages, actor: By) -> Response[str]:
         seen=str(live.seen(frame)),
         choices=choices,
         ranges=RANGES,
+        views=own_views,
+        refused=deeds.why_not(actor, Role.OPERATOR),
     )
 
 
@@ -79,14 +84,61 @@ async def stream(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -
     return live.stream(deck, pages.drawings, request, view)
 
 
+@get("/jobs/complete", opt=VIEWER, sync_to_thread=True)
+def complete(request: AnyRequest, pages: AtPages) -> Response[str]:
+    """What may come next in the text of a filter, for its list below the field."""
+    given = request.query_params
+    text, at = str(given.get("q", "")), str(given.get("at", ""))
+    place = int(at) if at.isascii() and at.isdecimal() and len(at) < 7 else len(text)
+    with pages.deck.store.read() as conn:
+        found = completion.options(conn, text.replace("\0", ""), place)
+    return Response(pages.html("jobs/completion.html", found=found), media_type=MediaType.HTML)
+
+
+@get("/jobs/further", opt=VIEWER, sync_to_thread=True)
+def further(request: AnyRequest, pages: AtPages, actor: By) -> Response[str]:
+    """Goes on with a search: what is found further back, and how far that was. `have` jobs are
+    shown already; `stop` only says how to go on."""
+    query = jobs_query.read(request)
+    have = min(int(str(request.query_params.get("have", "0")) or 0), PAGE)
+    now = clock.now()
+    with pages.deck.store.read() as conn:
+        if "stop" in request.query_params:
+            found = Page[Job](items=[], next=query.cursor)
+            at = str(request.query_params.get("at", ""))
+            found = structs.replace(found, searched_to=filtervalues.moment(at, now, "at"))
+        else:
+            found, _ = _find(conn, query, now, limit=max(PAGE - have, 1))
+    html = pages.html(
+        "jobs/further.html",
+        query=query,
+        page=found,
+        have=have + len(found.items),
+        full=have + len(found.items) >= PAGE,
+        stopped="stop" in request.query_params,
+        now=now,
+        role=actor.role,
+    )
+    return Response(html, media_type=MediaType.HTML)
+
+
 def _frame(pages: Pages, conn: Connection, query: JobsQuery, role: Role, now: Micros) -> Frame:
-    counts = _counts(conn, query)
     found, error = _find(conn, query, now)
     children = _children(conn, found.items)
     opened = {parent: _load_children(conn, parent) for parent in query.open if parent in children}
+    wanted = None if error else query.condition(now)
+    told = _count(conn, query, wanted, found, now)
     return Frame(
         {
-            "counts": pages.html("jobs/counts.html", query=query, counts=counts),
+            "counts": pages.html("jobs/counts.html", query=query, counts=_counts(conn, wanted)),
+            "volume": pages.html(
+                "jobs/volume.html",
+                query=query,
+                chart=_chart(conn, query, wanted, now),
+                told=told,
+                now=now,
+                bar_words=bar_words,
+            ),
             "list": pages.html(
                 "jobs/list.html",
                 query=query,
@@ -96,6 +148,7 @@ def _frame(pages: Pages, conn: Connection, query: JobsQuery, role: Role, now: Mi
                 now=now,
                 role=role,
                 columns=COLUMNS,
+                told=told,
                 children={parent: tree(counts) for parent, counts in children.items()},
                 opened=opened,
                 more_children={p for p in opened if sum(children[p].values()) > CHILDREN},
@@ -104,14 +157,25 @@ def _frame(pages: Pages, conn: Connection, query: JobsQuery, role: Role, now: Mi
     )
 
 
-def _find(conn: Connection, query: JobsQuery, now: Micros) -> tuple[Page[Job], str]:
+def bar_words(seconds: int) -> str:
+    """How long a bar lasts: "hour", "2 days", "10 minutes"."""
+    for unit, name in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds % unit == 0:
+            number = seconds // unit
+            return name if number == 1 else f"{number} {name}s"
+    raise AssertionError(seconds)
+
+
+def _find(
+    conn: Connection, query: JobsQuery, now: Micros, limit: int = PAGE
+) -> tuple[Page[Job], str]:
     """One page of the list, or none and what is wrong with what was asked for."""
     try:
         found = jobs.find(
             conn,
             query.condition(now),
-            sort=query.sort.split(",") if query.sort else ("-id",),
-            limit=PAGE,
+            sort=query.keys,
+            limit=limit,
             cursor=query.cursor or None,
             now=now,
         )
@@ -120,24 +184,41 @@ def _find(conn: Connection, query: JobsQuery, now: Micros) -> tuple[Page[Job], s
     return found, ""
 
 
-def _counts(conn: Connection, query: JobsQuery) -> dict[Status, int] | None:
+class Told(NamedTuple):
+    """How many jobs there are, in words, and whether that is exact."""
+
+    text: str
+    exact: bool
+
+
+def _count(
+    conn: Connection, query: JobsQuery, wanted: JobFilter | None, found: Page[Job], now: Micros
+) -> Told:
+    if wanted is None:
+        return Told("", exact=False)
+    if not query.cursor and found.next is None and not wanted.roots:
+        return Told(formats.plural(len(found.items), "job"), exact=True)
+    counted = listing.count(conn, structs.replace(wanted, roots=False), now)
+    if counted.exact:
+        return Told(formats.plural(counted.n, "job"), exact=True)
+    if not counted.n:
+        return Told("none found so far", exact=False)
+    return Told(f"more than {formats.plural(counted.n, 'job')}", exact=False)
+
+
+def _counts(conn: Connection, wanted: JobFilter | None) -> dict[Status, int] | None:
     """How many jobs there are in each status, where the counters tell."""
-    if not query.counted:
+    if wanted is None or not counters.can_tell(wanted):
         return None
-    known: dict[str, int | None] = {}
-    if query.pipeline:
-        known["pipeline_id"] = _id(pipelines.all(conn), query.pipeline)
-    if query.flow:
-        known["flow_id"] = _id(flows.all(conn), query.flow)
-    if query.queue:
-        known["queue_id"] = queues.ids(conn).get(query.queue)
-    if None in known.values():
-        return dict.fromkeys(Status, 0)
-    return counters.totals(conn, **known)
+    return counters.by_status(conn, structs.replace(wanted, status=()))
 
 
-def _id(known: Any, name: str) -> int | None:
-    return next((each.id for each in known if each.name == name), None)
+def _chart(
+    conn: Connection, query: JobsQuery, wanted: JobFilter | None, now: Micros
+) -> charts.Chart | None:
+    if wanted is None:
+        return None
+    return charts.read(conn, structs.replace(wanted, roots=wanted.roots and not query.folds), now)
 
 
 def _children(conn: Connection, items: list[Job]) -> dict[int, dict[Status, int]]:

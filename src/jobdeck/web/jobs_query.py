@@ -1,14 +1,16 @@
-"""What the list of jobs shows, as its address says it."""
+"""What the list of jobs shows, as its address says it: the text of a filter, an order, a place."""
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from msgspec import Struct, structs
 
-from jobdeck.domain import clock
-from jobdeck.domain.clock import SECOND, Micros
+from jobdeck.domain import filterterms, filtertext, filtervalues
+from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import SORTS, JobFilter
-from jobdeck.domain.states import Status
+from jobdeck.domain.filterterms import Term
 from jobdeck.web.render import AnyRequest
 
 RANGES: Final = (
@@ -18,29 +20,19 @@ RANGES: Final = (
     ("7d", "Last 7 days"),
     ("30d", "Last 30 days"),
 )
-_BACK_MAX = 40
 _OPEN_MAX = 20
+_SORTS_MAX = 3
+_CREATED = ("created", "since", "until")
+_PLAIN = ("pipeline", "flow", "queue", "parent", "schedule", "error")
 
 
-class JobsQuery(Struct, frozen=True, kw_only=True):
-    """The conditions, order and place of a list; each method gives another list's address.
+class JobsQuery(Struct, frozen=True, kw_only=True, dict=True):
+    """The filter's text, the order and the place of a list; each method gives another list's
+    address. `open` are the parents whose children are shown."""
 
-    `back` holds the cursors of the pages before this one, `open` the parents whose children are
-    shown. The dates are UTC, as they were written.
-    """
-
-    status: tuple[str, ...] = ()
-    pipeline: str = ""
-    flow: str = ""
-    queue: str = ""
     q: str = ""
-    range: str = ""
-    created_after: str = ""
-    created_before: str = ""
-    parent: int | None = None
     sort: str = ""
     cursor: str = ""
-    back: tuple[str, ...] = ()
     open: tuple[int, ...] = ()
 
     def pairs(self) -> dict[str, Any]:
@@ -48,25 +40,39 @@ class JobsQuery(Struct, frozen=True, kw_only=True):
         return {name: value for name, value in structs.asdict(self).items() if value}
 
     def replacing(self, **values: Any) -> dict[str, Any]:
-        """The first page of the same list with other conditions or another order."""
-        return structs.replace(self, **{"cursor": "", "back": (), "open": (), **values}).pairs()
+        """The first page of the same list with another filter or another order."""
+        return structs.replace(self, **{"cursor": "", "open": (), **values}).pairs()
+
+    @cached_property
+    def terms(self) -> list[Term]:
+        """The conditions; none where the text cannot be read."""
+        try:
+            return filterterms.split(self.q)
+        except InvalidValue:
+            return []
+
+    def with_term(self, name: str, value: str) -> dict[str, Any]:
+        """The same with this condition instead of others on the same."""
+        kept = [term for term in self.terms if term.name not in _alike(name)]
+        return self.replacing(q=filterterms.join([*kept, Term(name, value)]))
 
     def without(self, *names: str) -> dict[str, Any]:
-        """The same without some of its conditions, from the first page on."""
-        plain = JobsQuery()
-        return self.replacing(**{name: getattr(plain, name) for name in names})
+        """The same without some of its conditions."""
+        gone = {alike for name in names for alike in _alike(name)}
+        return self.replacing(q=filterterms.join(t for t in self.terms if t.name not in gone))
 
-    def older(self, cursor: str) -> dict[str, Any]:
-        """The page that follows."""
-        back = (*self.back, self.cursor or "0")[-_BACK_MAX:]
-        return structs.replace(self, cursor=cursor, back=back, open=()).pairs()
+    def without_term(self, gone: Term) -> dict[str, Any]:
+        """The same without that one."""
+        return self.replacing(q=filterterms.join(term for term in self.terms if term != gone))
 
-    def newer(self) -> dict[str, Any]:
-        """The page before this one; the first one where that is not known."""
-        cursor = self.back[-1] if self.back else "0"
-        return structs.replace(
-            self, cursor="" if cursor == "0" else cursor, back=self.back[:-1], open=()
-        ).pairs()
+    def value(self, name: str) -> str:
+        """What a condition says, if there is just one on this."""
+        found = [term for term in self.terms if term.name in _alike(name)]
+        return found[0].value if len(found) == 1 and not found[0].negated else ""
+
+    def turning(self, cursor: str) -> dict[str, Any]:
+        """The page of that cursor."""
+        return structs.replace(self, cursor=cursor, open=()).pairs()
 
     def toggling(self, parent: int) -> dict[str, Any]:
         """The same page with the children of that job shown, or hidden again."""
@@ -74,123 +80,143 @@ class JobsQuery(Struct, frozen=True, kw_only=True):
         opened = known if parent in self.open else [*known, parent]
         return structs.replace(self, open=tuple(opened[-_OPEN_MAX:])).pairs()
 
+    @property
+    def keys(self) -> list[str]:
+        """What the list is sorted by, `-` before what is descending."""
+        return self.sort.split(",") if self.sort else ["-id"]
+
     def direction(self, column: str) -> str:
         """How the list is sorted by that column: ascending, descending, or empty."""
-        if (self.sort or "-id").removeprefix("-") != column:
-            return ""
-        return "descending" if (self.sort or "-id").startswith("-") else "ascending"
+        for key in self.keys:
+            if key.removeprefix("-") == column:
+                return "descending" if key.startswith("-") else "ascending"
+        return ""
+
+    def place(self, column: str) -> int:
+        """Which of several columns that the list is sorted by this is; 0: none, or the only."""
+        columns = [key.removeprefix("-") for key in self.keys]
+        return columns.index(column) + 1 if len(columns) > 1 and column in columns else 0
 
     def sorted_by(self, column: str) -> dict[str, Any]:
         """The same sorted by that column, largest and newest first at the first click."""
         sort = column if self.direction(column) == "descending" else f"-{column}"
         return self.replacing(sort="" if sort == "-id" else sort)
 
+    def also_sorted_by(self, column: str) -> dict[str, Any]:
+        """The same sorted by that column after those by which it is already; of one of these,
+        the other way round."""
+        turned = f"{'' if self.direction(column) == 'descending' else '-'}{column}"
+        if self.direction(column):
+            keys = [turned if key.removeprefix("-") == column else key for key in self.keys]
+        else:
+            # Nothing comes after the number, by which no two jobs are alike.
+            known = [key for key in self.keys if key.removeprefix("-") not in ("id", "created")]
+            keys = [*known, turned][-_SORTS_MAX:]
+        return self.replacing(sort="" if keys == ["-id"] else ",".join(keys))
+
     @property
     def order_words(self) -> str:
         """The order, for those who do not see it."""
-        sort = self.sort or "-id"
-        way = "descending" if sort.startswith("-") else "ascending"
-        return f"sorted by {sort.removeprefix('-')}, {way}"
+        columns = [key.removeprefix("-") for key in self.keys]
+        words = [f"{column}, {self.direction(column)}" for column in columns]
+        return "sorted by " + "; then by ".join(words)
 
     @property
-    def narrowed(self) -> int:
-        """How many conditions are set beside the status."""
-        return sum(bool(v) for v in (self.pipeline, self.flow, self.queue, self.q, self.range))
+    def statuses(self) -> tuple[str, ...]:
+        """The statuses that the filter names."""
+        try:
+            return tuple(
+                filtertext.of_terms([t for t in self.terms if t.name == "status"], 0).status
+            )
+        except InvalidValue:
+            return ()
+
+    @property
+    def chips(self) -> list[Term]:
+        """The conditions that no other part of the page shows."""
+        return [term for term in self.terms if term.name != "status"]
 
     @property
     def any(self) -> bool:
         """Whether anything narrows the list at all."""
-        return bool(self.narrowed or self.status or self.parent or self.cursor)
+        return bool(self.q or self.cursor)
 
     @property
-    def counted(self) -> bool:
-        """Whether the counters can tell how many jobs of each status there are."""
-        return not (self.q or self.range or self.parent) and (
-            sum(map(bool, (self.pipeline, self.flow, self.queue))) <= 1
-        )
+    def parent(self) -> str:
+        """The job whose children are listed."""
+        return self.value("parent").replace("none", "")
 
     @property
     def folds(self) -> bool:
         """Whether children stand under their parents: nothing asks for some of them."""
-        return not (self.status or self.pipeline or self.flow or self.queue or self.q) and (
-            self.parent is None
-        )
+        return all(term.name in _CREATED for term in self.terms)
 
     def condition(self, now: Micros) -> JobFilter:
         """Which jobs are meant.
 
         Raises:
-            InvalidValue: a date cannot be read.
+            InvalidValue: a condition cannot be read.
         """
-        after, before = self._between(now)
-        return JobFilter(
-            status=tuple(Status(status) for status in self.status),
-            pipeline=self.pipeline,
-            flow=self.flow,
-            queue=self.queue,
-            q=self.q,
-            created_after=after,
-            created_before=before,
-            parent=self.parent,
-            roots=self.folds,
-        )
+        wanted = filtertext.parse(self.q, now)
+        return structs.replace(wanted, roots=wanted.roots or self.folds)
 
-    def _between(self, now: Micros) -> tuple[Micros | None, Micros | None]:
-        if self.range == "custom":
-            return (
-                clock.from_iso(self.created_after, "created_after") if self.created_after else None,
-                clock.from_iso(self.created_before, "created_before")
-                if self.created_before
-                else None,
-            )
-        seconds = clock.parse_duration(self.range, "range") if self.range else None
-        return (now - round(seconds * SECOND), None) if seconds else (None, None)
+
+def _alike(name: str) -> Sequence[str]:
+    return _CREATED if name == "created" else (name,)
 
 
 def read(request: AnyRequest) -> JobsQuery:
-    """The query of a request.
+    """The query of a request. Conditions may also stand in parameters of their own, such as
+    `status` and `created_after`; they replace what `q` says of the same.
 
     Raises:
-        InvalidValue: names the condition that cannot be understood.
+        InvalidValue: names the part that cannot be understood.
     """
     given = request.query_params
-    dates = {name: str(given.get(name, "")) for name in ("created_after", "created_before")}
-    range_ = str(given.get("range", "")) or ("custom" if any(dates.values()) else "")
     query = JobsQuery(
-        status=tuple(dict.fromkeys(_status(text) for text in given.getall("status", []) if text)),
-        **{name: _text(str(given.get(name, "")), name) for name in ("pipeline", "flow", "queue")},
-        q=_text(str(given.get("q", "")).strip(), "q"),
-        range=range_,
-        **(dates if range_ == "custom" else {}),
-        parent=_number(str(given.get("parent", "")), "parent"),
+        q=_text(" ".join(str(text) for text in given.getall("q", [])).strip(), "q"),
         sort=_sort(str(given.get("sort", ""))),
         cursor=_text(str(given.get("cursor", "")), "cursor"),
-        back=tuple(given.getall("back", []))[-_BACK_MAX:],
         open=tuple(
             number
             for text in given.getall("open", [])[-_OPEN_MAX:]
             if (number := _number(text, "open")) is not None
         ),
     )
-    if range_ not in ("", "custom", *(value for value, _ in RANGES)):
-        known = ", ".join(value for value, _ in RANGES)
-        raise InvalidValue("range", f"{range_!r} is none of {known} and custom")
-    return query
+    own = [
+        *_statuses(given.getall("status", [])),
+        *(Term(name, str(given[name])) for name in _PLAIN if given.get(name)),
+        *_created(given),
+    ]
+    if not own:
+        return query
+    replaced = {alike for term in own for alike in _alike(term.name)}
+    kept = [term for term in query.terms if term.name not in replaced]
+    return structs.replace(query, q=_text(filterterms.join([*kept, *own]), "q"))
 
 
-def _status(text: str) -> str:
-    try:
-        return Status(text).value
-    except ValueError:
-        known = ", ".join(status.value for status in Status)
-        raise InvalidValue("status", f"{text!r} is none of {known}") from None
+def _statuses(texts: Sequence[str]) -> list[Term]:
+    named = ",".join(text for text in texts if text)
+    return [Term("status", ",".join(filtertext.statuses(named)))] if named else []
+
+
+def _created(given: Any) -> list[Term]:
+    low, high = str(given.get("created_after", "")), str(given.get("created_before", ""))
+    text = str(given.get("range", ""))
+    if low or high:
+        for name, value in (("created_after", low), ("created_before", high)):
+            if value:
+                filtervalues.moment(value, 0, name)
+        return [Term("created", f"{low}..{high}")]
+    return [Term("created", f">{text}")] if text and text != "custom" else []
 
 
 def _sort(text: str) -> str:
-    for column in filter(None, text.split(",")):
-        if column.removeprefix("-") not in SORTS:
-            raise InvalidValue("sort", f"{column!r} is none of {', '.join(SORTS)}")
-    return text
+    keys = [key for key in text.split(",") if key]
+    for key in keys:
+        if key.removeprefix("-") not in SORTS:
+            raise InvalidValue("sort", f"{key!r} is none of {', '.join(SORTS)}")
+    return ",".join(keys)
 
 
 def _number(text: str, name: str) -> int | None:

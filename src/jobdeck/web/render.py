@@ -58,6 +58,7 @@ class Pages:
             iso=clock.to_iso,
             pretty=formats.pretty,
             inline=formats.inline,
+            combined=lambda pairs, **more: {**pairs, **more},
         )
         self.templates.globals.update(
             url=self.url,

@@ -21,6 +21,7 @@ from jobdeck.web import (
     job,
     job_deeds,
     job_manager,
+    job_views,
     jobs,
     log_search,
     logs,
@@ -50,7 +51,8 @@ def web_router(deck: Deck) -> Router:
     """The router of the pages, mounted at the deck's base path."""
     handlers = [
         *(overview.page, overview.stream, overview_deeds.ask, overview_deeds.do),
-        *(jobs.page, jobs.stream, bulk_deeds.ask, bulk_deeds.do),
+        *(jobs.page, jobs.stream, jobs.complete, jobs.further, bulk_deeds.ask, bulk_deeds.do),
+        *(job_views.ask_save, job_views.save, job_views.ask, job_views.do),
         *(bulk_deeds.ask_export, bulk_deeds.export, bulk_items.page),
         *(job.page, job.stream, job.file, job_deeds.ask, job_deeds.do, logs.lines, logs.text),
         *(queues.page, queues.stream, queue_deeds.ask, queue_deeds.do),

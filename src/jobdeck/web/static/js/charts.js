@@ -24,23 +24,52 @@
     const line = { stroke: token("--jd-text-3"), grid: { stroke: token("--jd-line"), width: 1 }, ticks: { show: false } };
     const font = `11px ${token("--jd-font")}`;
     const bars = uPlot.paths.bars({ size: [0.82, 28], align: 1, radius: 0.15 });
+    const brush = element.dataset.brush;
+    const strip = element.matches(".strip");
     return {
       width,
       height,
       legend: { show: false },
-      cursor: { points: { show: false }, y: false, drag: { x: false, y: false } },
+      cursor: { points: { show: false }, y: false, drag: { x: Boolean(brush), y: false, setScale: false, dist: 4 } },
+      ...(strip && { padding: [4, 18, 0, 18] }),
       scales: { x: { range: (_, min, max) => [min, max + barSeconds] }, y: { range: (_, __, max) => [0, Math.max(max * 1.08, 4)] } },
       axes: [
-        { ...line, font, size: 40, grid: { show: false }, values: [
+        { ...line, font, size: strip ? 18 : 40, space: 90, grid: { show: false }, values: strip ? days : [
           [3600, "{HH}:{mm}", "\n{D} {MMM}", null, null, null, null, null, 1],
           [60, "{HH}:{mm}", null, null, null, null, null, null, 1],
           [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
         ] },
-        { ...line, font, size: 44, values: (_, values) => values.map((v) => (Number.isInteger(v) ? number.format(v) : "")) },
+        { ...line, font, show: !strip, size: 44, values: (_, values) => values.map((v) => (Number.isInteger(v) ? number.format(v) : "")) },
       ],
       series: [{}, ...SERIES.map(({ label, token: name }) => ({ label, fill: token(name), width: 0, paths: bars, points: { show: false } })).reverse()],
-      hooks: { setCursor: [(chart) => tell(element, chart, barSeconds)] },
+      hooks: {
+        setCursor: [(chart) => tell(element, chart, barSeconds)],
+        setSelect: [(chart) => brush && chart.select.width > 0 && narrow(element, chart, chart.select.left, chart.select.left + chart.select.width)],
+      },
     };
+  }
+
+  const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+  const minute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const days = (chart, splits) => {
+    const long = splits.at(-1) - splits[0] > 2 * 86400;
+    return splits.map((at) => (long ? day : minute).format(new Date(at * 1000)));
+  };
+
+  // A part of the chart that was drawn over, or one bar, becomes the range of the list.
+  function narrow(element, chart, left, right) {
+    const { bar, brush } = element.dataset;
+    const first = chart.data[0][0];
+    const edge = (at, round) => first + round((chart.posToVal(at, "x") - first) / bar) * bar;
+    const low = Math.max(edge(left, Math.floor), first);
+    const high = Math.max(edge(right, Math.ceil), low + Number(bar));
+    const text = (at) => new Date(at * 1000).toISOString().replace(".000Z", "Z");
+    const link = document.createElement("a");
+    link.href = brush.replace("FROM", encodeURIComponent(text(low))).replace("TO", encodeURIComponent(text(high)));
+    element.after(link);
+    htmx.process(link);
+    link.click();
+    link.remove();
   }
 
   function tell(element, chart, barSeconds) {
@@ -57,7 +86,10 @@
 
   function draw(element) {
     const { bars: text, bar } = element.dataset;
-    const [width, height] = [element.clientWidth - 16, element.clientHeight - 12];
+    const strip = element.matches(".strip");
+    const [width, height] = strip
+      ? [element.clientWidth, element.clientHeight]
+      : [element.clientWidth - 16, element.clientHeight - 12];
     const shown = `${text} ${width} ${height} ${document.documentElement.dataset.bsTheme}`;
     const before = drawn.get(element);
     if (before?.[1] === shown || width < 50) return;
@@ -71,6 +103,13 @@
     drawn.set(element, [null, shown, bars]);
     const chart = new uPlot(options(element, [width, height], Number(bar)), stack(bars), element);
     drawn.set(element, [chart, shown, bars]);
+    if (!element.dataset.brush) return;
+    let pressed = 0;
+    chart.over.addEventListener("mousedown", (event) => (pressed = event.clientX));
+    chart.over.addEventListener("click", (event) => {
+      const { left } = chart.cursor;
+      if (Math.abs(event.clientX - pressed) < 4 && left >= 0) narrow(element, chart, left, left + 0.01);
+    });
   }
 
   const drawAll = () => document.querySelectorAll("[data-chart]").forEach(draw);

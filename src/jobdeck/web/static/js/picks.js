@@ -3,11 +3,12 @@
   "use strict";
   const number = new Intl.NumberFormat("en-GB");
   const boxes = (form) => [...form.querySelectorAll("[data-pick]")].filter((box) => box.checkVisibility());
+  const everything = () => document.querySelector("[data-pick-everything]");
   let last = null; // the box that was used before, where a range begins
 
   function showDeed(button, chosen) {
     const { pickDeed, lacks, refused } = button.dataset;
-    const able = chosen.some((box) => box.dataset.can.split(" ").includes(pickDeed));
+    const able = everything()?.checked || chosen.some((box) => box.dataset.can.split(" ").includes(pickDeed));
     const why = refused || (chosen.length ? (able ? "" : lacks) : "Select some rows first.");
     button.setAttribute("aria-disabled", String(Boolean(why)));
     document.getElementById(button.getAttribute("aria-describedby")).textContent = why;
@@ -23,7 +24,12 @@
       total.disabled = !all.length;
     }
     const words = document.querySelector("[data-picked]");
-    const text = chosen.length ? `${number.format(chosen.length)} selected` : "None selected";
+    const offer = document.querySelector("[data-everything]");
+    if (offer) {
+      offer.hidden = !total?.checked;
+      if (offer.hidden) everything().checked = false;
+    }
+    const text = everything()?.checked ? `${everything().dataset.told} selected` : chosen.length ? `${number.format(chosen.length)} selected` : "None selected";
     if (words) {
       words.dataset.count = chosen.length;
       if (words.textContent !== text) words.textContent = text;
@@ -37,6 +43,7 @@
     const box = event.target;
     const form = box.closest?.("#picks");
     if (!form) return;
+    if (box.matches("[data-pick]:not(:checked)") && everything()) everything().checked = false;
     if (box.matches("[data-pick-all]")) for (const each of boxes(form)) each.checked = box.checked;
     show(form);
   });
@@ -49,6 +56,14 @@
     const [from, to] = [all.indexOf(last), all.indexOf(box)].sort((a, b) => a - b);
     if (event.shiftKey && from >= 0) for (const each of all.slice(from, to + 1)) each.checked = box.checked;
     last = box;
+  });
+
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-pick-none]")) return;
+    for (const form of document.querySelectorAll("#picks")) {
+      for (const box of boxes(form)) box.checked = false;
+      show(form);
+    }
   });
 
   // A button that cannot act says why, and does nothing.
