@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct
@@ -43,6 +44,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
 _OPTIONAL = (
     *("run_at", "context", "parent_id", "retry_of", "schedule_id", "source", "created_by"),
 )
+_UNIQUE = attrgetter("unique")
 _OPEN = "job_id, queue_id, flow_id, rank, attempt, losses, claim"
 _READY = f"INSERT INTO ready ({_OPEN}) VALUES (?, ?, ?, ?, 1, 0, 0)"  # noqa: S608
 # The new rows become ready inside the database: twice as quick as sending each again.
@@ -116,17 +118,23 @@ def enqueue(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
     """
     if not new:
         return []
-    if any(job.unique for job in new):
+    if any(map(_UNIQUE, new)):
         # What is refused leaves nothing behind, whatever else the transaction is for.
         with conn.begin_nested():
             return _enqueue_unique(conn, new, now)
     return _insert_new(conn, new, now)
 
 
-def _insert_new(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
+def _insert_new(
+    conn: Connection, new: Sequence[NewJob], now: Micros, *, keyed: bool = False
+) -> list[int]:
+    """`keyed` says that some of them have unique keys: asking each again would cost time."""
+    used = (*_used(new), "unique_key") if keyed else _used(new)
     if conn.dialect.name != "sqlite":
-        return _insert_postgres(conn, new, now)
-    return [_insert_one(conn, new[0], now)] if len(new) == 1 else _insert_many(conn, new, now)
+        return _insert_postgres(conn, new, used, now)
+    if len(new) == 1:
+        return [_insert_one(conn, new[0], used, now)]
+    return _insert_many(conn, new, used, now)
 
 
 def _enqueue_unique(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
@@ -142,7 +150,7 @@ def _enqueue_unique(conn: Connection, new: Sequence[NewJob], now: Micros) -> lis
             fresh.append(index)
         elif not job.unique.keep:
             raise _duplicate(new, index, first[job.unique.key], held.get(job.unique.key))
-    ids = _insert_new(conn, [new[index] for index in fresh], now) if fresh else []
+    ids = _insert_new(conn, [new[i] for i in fresh], now, keyed=True) if fresh else []
     made = dict(zip(fresh, ids, strict=True))
     unique_keys.give(conn, [(key, made[at]) for key, at in first.items() if at in made])
     found = {key: holder.job_id for key, holder in held.items()}
@@ -189,8 +197,7 @@ def _code(job: NewJob, now: Micros) -> Code:
 def _used(new: Sequence[NewJob]) -> tuple[str, ...]:
     """The optional columns that any of the jobs sets. Binding a None costs sqlite3 as much as
     ten numbers, so the others are left out: five times as quick."""
-    used = tuple(name for name in _OPTIONAL if any(getattr(job, name) for job in new))
-    return (*used, "unique_key") if any(job.unique for job in new) else used
+    return tuple(name for name in _OPTIONAL if any(getattr(job, name) for job in new))
 
 
 @cache
@@ -208,9 +215,8 @@ def _row(job: NewJob, used: tuple[str, ...], now: Micros) -> tuple[Any, ...]:
     return (*row, *[getattr(job, name) or None for name in used]) if used else row
 
 
-def _insert_one(conn: Connection, job: NewJob, now: Micros) -> int:
+def _insert_one(conn: Connection, job: NewJob, used: tuple[str, ...], now: Micros) -> int:
     # Straight to the driver: SQLAlchemy would take longer than SQLite does.
-    used = _used((job,))
     execute = driver(conn).execute
     job_id: int = execute(_insert(used), _row(job, used, now)).lastrowid
     code = _code(job, now)
@@ -222,9 +228,10 @@ def _insert_one(conn: Connection, job: NewJob, now: Micros) -> int:
     return job_id
 
 
-def _insert_many(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
+def _insert_many(
+    conn: Connection, new: Sequence[NewJob], used: tuple[str, ...], now: Micros
+) -> list[int]:
     # The write lock is held, so the numbers of one executemany follow each other.
-    used = _used(new)
     conn.exec_driver_sql(_insert(used), [_row(job, used, now) for job in new])
     sequence = "SELECT seq FROM sqlite_sequence WHERE name = 'jobs'"
     last: int = conn.exec_driver_sql(sequence).scalar_one()
@@ -260,11 +267,13 @@ def _shard(conn: Connection) -> int:
     return counters.shard() if own is None else own
 
 
-def _insert_postgres(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
+def _insert_postgres(
+    conn: Connection, new: Sequence[NewJob], used: tuple[str, ...], now: Micros
+) -> list[int]:
     # What is alike in all of them is sent once.
     arguments: dict[str, Any] = {"now": now, "shard": _shard(conn), "count": len(new)}
     arrays, scalars = [], []
-    for name in ("flow_id", "queue_id", "priority", "params", *_used(new)):
+    for name in ("flow_id", "queue_id", "priority", "params", *used):
         values = [getattr(job, name) for job in new]
         if values.count(values[0]) == len(values):
             scalars.append(name)
