@@ -29,6 +29,7 @@ _CODE = re.compile(r"`([^`]+)`")
 _TAGS = {
     "jobs": "Jobs",
     "errors": "Errors",
+    "logs": "Logs",
     "flows": "Flows",
     "pipelines": "Pipelines",
     "queues": "Queues",
