@@ -104,6 +104,9 @@ def _fill(site: Site, rows: str) -> list[Picture]:
         Picture("flow", f"/flows/weather-coast?job={made['running']}"),
         Picture("flow-edit", "/flows/weather-coast", ("a[href$='/edit']", "#rate", "type:often")),
         Picture("error-group", "/errors/1"),
+        Picture("job-manager", "/", ("key:m",)),
+        Picture("queues-stop", "/queues", ("[data-pick][value=billing]", "[data-pick-deed=stop]")),
+        Picture("schedule-new", "/schedules", ("a[href$='/new']", "#cron", "type:0 5 * * 1-5")),
         Picture("palette", "/", ("key:Control+k", "type:weather")),
         Picture("help", "/jobs", ("key:?",)),
     ]

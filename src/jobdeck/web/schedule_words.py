@@ -1,5 +1,6 @@
 """A schedule's times and rules in words."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from jobdeck.domain import clock, cron
@@ -30,7 +31,7 @@ class When(NamedTuple):
 def when(schedule: Schedule) -> When:
     """When it fires, for people."""
     if schedule.cron:
-        words, written = cron.describe(schedule.cron), schedule.cron
+        words, written = _described(schedule.cron), schedule.cron
     else:
         words, written = f"Every {_length(schedule.interval_s or 0)}", ""
     zone = schedule.timezone
@@ -47,6 +48,11 @@ def when(schedule: Schedule) -> When:
         ),
     ]
     return When(words, written, ", ".join(rule for rule in rules if rule))
+
+
+@lru_cache(maxsize=2000)
+def _described(expression: str) -> str:
+    return cron.describe(expression)
 
 
 def _length(seconds: float) -> str:
