@@ -1,19 +1,19 @@
 """The latest runs of flows, read from the end of their history."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from sqlalchemy import Connection, text
 
 from jobdeck.domain.filters import ROWS_MAX
 from jobdeck.domain.health import RUNS, Run
 from jobdeck.domain.states import Code, Reason
-from jobdeck.store.tables import ready
 from jobdeck.store.values import NUMBER_MAX, AnyRow
 
 OPEN_MAX = 200
 """Among so many of a flow's newest jobs those that have ended are looked for."""
 
 _TOGETHER = 50
+_NEAR = 50
 _COLUMNS = "id, flow_id, status, reason, started_at, finished_at"
 
 
@@ -24,8 +24,10 @@ def runs(conn: Connection, flow_ids: Collection[int], *, limit: int = RUNS) -> d
     found: dict[int, list[Run]] = {flow_id: [] for flow_id in wanted}
     depth = min(OPEN_MAX, max(ROWS_MAX // max(len(wanted), 1) // 2, limit))
     _read(conn, dict.fromkeys(wanted, NUMBER_MAX), depth, limit, found)
-    busy = [flow_id for flow_id in wanted if len(found[flow_id]) < limit]
-    _read(conn, _next_up(conn, busy), depth, limit, found)
+    short = {flow_id for flow_id in wanted if len(found[flow_id]) < limit}
+    if short:
+        busy = [flow_id for flow_id in _waiting(conn, depth - limit) if flow_id in short]
+        _read(conn, {each: _oldest_open(conn, each) for each in busy}, depth, limit, found)
     return found
 
 
@@ -41,41 +43,56 @@ def _read(
     flow_ids = list(below)
     for start in range(0, len(flow_ids), _TOGETHER):
         some = flow_ids[start : start + _TOGETHER]
-        parts = [_newest(flow_id, below[flow_id], depth, limit) for flow_id in some]
+        parts = [_newest(conn, flow_id, below[flow_id], depth, limit) for flow_id in some]
         for row in conn.execute(text(" UNION ALL ".join(parts))):
             known = found[row.flow_id]
             if len(known) < limit and all(run.job != row.id for run in known):
                 known.append(_record(row))
 
 
-def _newest(flow_id: int, below: int, depth: int, limit: int) -> str:
-    # All of them are numbers.
+# In which only the index by flow and number is sorted: by the number alone, PostgreSQL might read
+# through all that other flows did since. SQLite takes the right one, but knows no such range.
+_ORDER = "ORDER BY flow_id DESC, id DESC"
+
+
+def _below(conn: Connection, flow_id: int, below: int) -> str:
+    if conn.dialect.name == "sqlite":
+        return f"flow_id = {flow_id} AND id < {below}"
+    return f"(flow_id, id) < ({flow_id}, {below}) AND flow_id >= {flow_id}"
+
+
+def _newest(conn: Connection, flow_id: int, below: int, depth: int, limit: int) -> str:
+    where = _below(conn, flow_id, below)  # all of them are numbers
     return (
-        f"SELECT * FROM (SELECT {_COLUMNS} FROM (SELECT {_COLUMNS} FROM jobs "  # noqa: S608
-        f"WHERE flow_id = {flow_id} AND id < {below} ORDER BY id DESC LIMIT {depth}) AS newest "
+        f"SELECT * FROM (SELECT {_COLUMNS} FROM (SELECT {_COLUMNS} FROM jobs WHERE {where} "  # noqa: S608
+        f"{_ORDER} LIMIT {depth}) AS newest "
         f"WHERE status <> {int(Code.OPEN)} ORDER BY id DESC LIMIT {limit}) AS ended{flow_id}"
     )
 
 
-def _next_up(conn: Connection, flow_ids: Sequence[int]) -> dict[int, int]:
-    """The job that is next of each of these flows: behind many that wait, those that have ended
-    are mostly older than it."""
-    found: dict[int, int] = {}
-    for flow_id in flow_ids:
-        lanes = text("SELECT DISTINCT queue_id FROM counters WHERE flow_id = :flow AND status = :c")
-        queues = conn.execute(lanes, {"flow": flow_id, "c": int(Code.PENDING)}).scalars().all()
-        for queue_id in queues:
-            query = (
-                ready.select()
-                .with_only_columns(ready.c.job_id)
-                .where(ready.c.queue_id == queue_id, ready.c.flow_id == flow_id)
-                .order_by(ready.c.rank, ready.c.job_id)
-                .limit(1)
-            )
-            job_id = conn.execute(query).scalar()
-            if job_id is not None:
-                found[flow_id] = min(job_id, found.get(flow_id, job_id))
-    return found
+def _waiting(conn: Connection, more_than: int) -> list[int]:
+    """The flows of which more jobs than that wait."""
+    query = text(
+        "SELECT flow_id FROM counters WHERE status = :pending GROUP BY flow_id HAVING sum(n) > :n"
+    )
+    rows = conn.execute(query, {"pending": int(Code.PENDING), "n": more_than})
+    return [row.flow_id for row in rows]
+
+
+def _oldest_open(conn: Connection, flow_id: int) -> int:
+    """About where the jobs begin that have not ended: those before them have, mostly. Halves the
+    numbers again and again, one row each time."""
+    low, high = 0, NUMBER_MAX
+    while high - low > _NEAR:
+        middle = (low + high) // 2
+        where = _below(conn, flow_id, middle)
+        query = f"SELECT id, status FROM jobs WHERE {where} {_ORDER} LIMIT 1"  # noqa: S608
+        row = conn.execute(text(query)).first()
+        if row is None or row.status != int(Code.OPEN):
+            low = middle
+        else:
+            high = row.id
+    return high
 
 
 def _record(row: AnyRow) -> Run:
