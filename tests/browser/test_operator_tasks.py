@@ -135,6 +135,11 @@ def page(operator: Page, house: House) -> Page:
     return live(operator)
 
 
+def go(page: Page, name: str) -> None:
+    """To a page, by the navigation."""
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name=name, exact=True).click()
+
+
 def ended(page: Page, status: str) -> None:
     """The job on the page has come to that end."""
     expect(page.locator(".job-head")).to_have_attribute("data-job-status", status)
@@ -158,7 +163,7 @@ def test_why_last_nights_run_failed_and_retry_it_from_the_failed_step(
 def test_how_much_data_was_read_and_skipped(page: Page, house: House) -> None:
     """Say how much data last night's load read and skipped, and in how many batches."""
     job_id = house.run("night-load")["id"]
-    page.get_by_role("link", name="Pipelines", exact=True).click()
+    go(page, "Pipelines")
     page.locator("#pipeline-night-load").get_by_role("link", name="night-load").click()
     page.locator(".flow-rows").get_by_role("link", name="night-load").click()
     page.get_by_role("link", name=f"Details of {job_id}").click()
@@ -189,7 +194,7 @@ def test_withdraw_an_execution(page: Page, house: House) -> None:
     """Withdraw a job that waits, before it starts, and say why."""
     house.calls.post("/queues/mail/pause", json={"reason": "letters are checked"})
     job_id = house.create("letter")
-    page.get_by_role("link", name="Jobs", exact=True).click()
+    go(page, "Jobs")
     live(page)
     page.get_by_role("link", name=f"Stop job {job_id}").click()
     page.get_by_role("dialog").get_by_label("Reason").fill("wrong address")
@@ -206,7 +211,7 @@ def test_who_paused_the_queue_and_why(page: Page, house: House) -> None:
     page.reload()
     trouble = page.get_by_role("listitem").filter(has_text="Queue mail is paused")
     expect(trouble).to_contain_text("the printer burns")
-    page.get_by_role("link", name="Queues", exact=True).click()
+    go(page, "Queues")
     row = page.locator("#queue-mail")
     expect(row).to_contain_text("the printer burns")
     row.get_by_role("button", name="More for queue mail").click()
@@ -220,7 +225,7 @@ def test_who_paused_the_queue_and_why(page: Page, house: House) -> None:
 
 def test_pause_everything_but_one_queue(page: Page, house: House) -> None:
     """Pause every queue but one, while the database is moved."""
-    page.get_by_role("link", name="Queues", exact=True).click()
+    go(page, "Queues")
     live(page)
     for name in ("etl", "slow"):
         page.get_by_role("checkbox", name=f"Select queue {name}", exact=True).check()
@@ -269,7 +274,7 @@ def test_run_again_with_one_parameter_changed(page: Page, house: House) -> None:
 def test_failures_of_one_kind_are_retried_together(page: Page, house: House) -> None:
     """Find what fails most, mend its cause, and retry all those failures together."""
     made = [house.fail("letter", "post-is-shut", city=city) for city in ("Delft", "Delft")]
-    page.get_by_role("link", name="Errors", exact=True).click()
+    go(page, "Errors")
     page.get_by_role("link", name=re.compile("the post of")).first.click()
     page.get_by_role("link", name=re.compile("Retry")).first.click()
     dialog = page.get_by_role("dialog")
@@ -283,20 +288,20 @@ def test_every_night_at_five(page: Page, house: House) -> None:
     """Let the load run every night at five, and stop that again while the house is on holiday."""
     made = house.calls.post("/schedules", json={"flow": "night-load", "cron": "0 5 * * *"})
     assert made.status_code < httpx.codes.BAD_REQUEST, made.text
-    page.get_by_role("link", name="Pipelines", exact=True).click()
+    go(page, "Pipelines")
     page.locator("#pipeline-night-load").get_by_role("link", name="night-load").click()
     expect(page.get_by_role("region", name="Schedules")).to_contain_text("05:00")
-    page.get_by_role("link", name="Overview", exact=True).click()
+    go(page, "Overview")
     page.get_by_role("link", name="Pause all").click()
     page.get_by_role("dialog").get_by_label("Reason").fill("we are on holiday")
     page.get_by_role("dialog").get_by_role("button", name="Pause all").click()
-    page.get_by_role("link", name="Schedules", exact=True).click()
+    go(page, "Schedules")
     expect(page.locator("main")).to_contain_text("we are on holiday")
 
 
 def test_one_after_the_other(page: Page, house: House) -> None:
     """Let the jobs of a pipeline run one after the other."""
-    page.get_by_role("link", name="Pipelines", exact=True).click()
+    go(page, "Pipelines")
     live(page)
     row = page.locator("#pipeline-letter")
     row.get_by_role("button", name="Actions of letter").click()
