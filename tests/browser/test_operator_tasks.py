@@ -327,3 +327,42 @@ def test_on_a_phone_at_night(browser: Browser, house: House) -> None:
     expect(page.locator(f"#running-{job_id} .state")).to_have_text("stopping")
     house.calls.post(f"/jobs/{job_id}/kill", json={"reason": "the test is over"})
     context.close()
+
+
+def test_all_failures_of_one_city_are_retried(page: Page, house: House) -> None:
+    """Find all jobs with the parameter city=Delft that failed this week, and retry them."""
+    wanted = [house.fail("letter", "post-is-shut", city="Delft") for _ in range(2)]
+    other = house.fail("letter", "post-is-shut", city="Gouda")
+    go(page, "Jobs")
+    live(page)
+    page.keyboard.press("/")
+    page.keyboard.type("status:failed params.city:Delft created:>7d")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"#job-{wanted[0]}")).to_be_visible()
+    expect(page.locator(f"#job-{other}")).to_have_count(0)
+    page.get_by_label("Select all jobs on this page").check()
+    page.locator("#pick-bar").get_by_role("button", name="Retry").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("the post is open again")
+    dialog.get_by_role("button", name=re.compile("^Retry")).click()
+    until(lambda: all(house.status(each) == "completed" for each in wanted), "all tried again")
+    assert house.status(other) == "failed"
+
+
+def test_this_weeks_failures_as_a_table(page: Page, house: House) -> None:
+    """Export this week's failures as CSV, for the meeting."""
+    job_id = house.fail("letter", "post-is-shut", city="Venlo")
+    page.goto(f"{house.address}/jobs?q=status:failed+created:>7d")
+    live(page)
+    page.get_by_label("Select all jobs on this page").check()
+    page.locator("#pick-bar").get_by_role("button", name="Export").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("CSV, for spreadsheets").check()
+    dialog.get_by_role("button", name=re.compile("^Export")).click()
+    page.locator(".notice").get_by_role("link", name=re.compile("writes the file")).click()
+    ended(page, "completed")
+    with page.expect_download() as download:
+        page.get_by_role("link", name=re.compile(r"\.csv")).first.click()
+    text = download.value.path().read_text()
+    assert str(job_id) in text
+    assert "Venlo" in text
