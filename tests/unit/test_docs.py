@@ -321,3 +321,13 @@ def test_the_tests_that_pages_name_exist() -> None:
     named = {name for page in PAGES for name in re.findall(r"`(test_\w+)`", prose(page))}
     assert len(named) > 40
     assert named <= there
+
+
+def test_every_call_has_its_place_on_the_page_of_calls() -> None:
+    from jobdeck.api.docs import TAGS
+    from jobdeck.api.openapi import describe
+    from jobdeck.api.routes import DESCRIBED
+
+    paths = describe("", DESCRIBED)["paths"]
+    found = {tag for calls in paths.values() for call in calls.values() for tag in call["tags"]}
+    assert found <= set(TAGS)

@@ -26,7 +26,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _CODE = re.compile(r"`([^`]+)`")
-_TAGS = {
+TAGS = {
     "jobs": "Jobs",
     "errors": "Errors",
     "logs": "Logs",
@@ -84,7 +84,7 @@ def _describe(base_path: str, handlers: tuple[ControllerRouterHandler, ...]) -> 
 @cache
 def _page(base_path: str, handlers: tuple[ControllerRouterHandler, ...]) -> str:
     schema = _describe(base_path, handlers)
-    groups: dict[str, list[dict[str, Any]]] = {tag: [] for tag in _TAGS}
+    groups: dict[str, list[dict[str, Any]]] = {tag: [] for tag in TAGS}
     for path, calls in schema["paths"].items():
         for method in _METHODS:
             if method in calls:
@@ -94,7 +94,7 @@ def _page(base_path: str, handlers: tuple[ControllerRouterHandler, ...]) -> str:
         base_path=base_path,
         about=schema["info"]["description"],
         version=schema["info"]["version"],
-        groups=[(_TAGS[tag], calls) for tag, calls in groups.items() if calls],
+        groups=[(TAGS[tag], calls) for tag, calls in groups.items() if calls],
         shapes={
             name: _fields(shape) for name, shape in sorted(schema["components"]["schemas"].items())
         },

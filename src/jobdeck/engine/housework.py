@@ -45,6 +45,7 @@ class Housework:
         self._store = store
         self._catalogue = Catalogue(frozenset(builtin.QUEUES))
         self._pool_id = 0
+        self._queue_ids: list[int] = []
         self._beat_at = 0.0
         self._busy: dict[int, threading.Thread] = {}
         self._end = threading.Event()
@@ -88,6 +89,8 @@ class Housework:
         elif time.monotonic() >= self._beat_at:
             self._beat()
         with self._store.read() as conn:
+            if not own.is_waiting(conn, self._queue_ids):
+                return
             self._catalogue.refresh(conn, LOADED)
             lanes, _ = self._catalogue.lanes(conn, clock.now())
         if any(flow not in self._busy for _, flow in lanes):
@@ -96,7 +99,7 @@ class Housework:
     def _open(self) -> None:
         now = clock.now()
         with self._store.write() as conn:
-            own.ensure_all(conn, now)
+            self._queue_ids = own.ensure_all(conn, now)
             self._pool_id = pools.open(
                 conn,
                 socket.gethostname(),

@@ -1,5 +1,6 @@
 """The rows that stand for Jobdeck's own work: a queue, a pipeline and a flow for each kind."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from jobdeck.domain.builtin import WORKS, Work
 from jobdeck.domain.clock import Micros
 from jobdeck.store import queues
 from jobdeck.store.enqueue import NewJob, enqueue
-from jobdeck.store.tables import flows, pipelines, versions
+from jobdeck.store.tables import flows, pipelines, ready, versions
 from jobdeck.store.values import encode, insert_into
 
 
@@ -24,10 +25,16 @@ def create_job(
     return enqueue(conn, [new], now)[0]
 
 
-def ensure_all(conn: Connection, now: Micros) -> None:
-    """See that all of them are there."""
-    for work in WORKS:
-        ensure(conn, work, now)
+def ensure_all(conn: Connection, now: Micros) -> list[int]:
+    """See that all of them are there; gives the numbers of their queues."""
+    return [ensure(conn, work, now)[1] for work in WORKS]
+
+
+def is_waiting(conn: Connection, queue_ids: Sequence[int]) -> bool:
+    """Whether any job waits in these queues: all that is asked for while there is nothing to
+    do."""
+    query = select(ready.c.job_id).where(ready.c.queue_id.in_(queue_ids)).limit(1)
+    return conn.execute(query).first() is not None
 
 
 def ensure(conn: Connection, work: Work, now: Micros) -> tuple[int, int]:

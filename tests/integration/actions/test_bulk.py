@@ -234,6 +234,7 @@ def test_it_can_be_stopped_and_goes_on_where_it_was_when_retried(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chore, "MOST", 10)
+    monkeypatch.setattr(chore, "FIRST", 10)
     lost = failed(store, 100)
     job = actions.start(store, ANA, "", Order(action="retry"), ids=lost)
     with at_work(store):
@@ -256,6 +257,7 @@ def test_a_process_that_ends_gives_it_back_and_another_goes_on(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chore, "MOST", 10)
+    monkeypatch.setattr(chore, "FIRST", 10)
     create(store, 400)
     job = actions.start(store, ANA, "", STOP, wanted=JobFilter(status=(Status.PENDING,)))
     with at_work(store):

@@ -32,5 +32,7 @@ def test_a_bulk_job_survives_its_process(deck: Deck) -> None:
     with deck.store.read() as conn:
         totals = counters.totals(conn)
         assert pools.all(conn) == []
-        assert [pool.queues for pool in pools.all(conn, builtin=True)] == [["BULK"]]
+        assert [pool.queues for pool in pools.all(conn, builtin=True)] == [
+            ["BULK", "EXPORT", "CLEANUP"]
+        ]
     assert (totals[Status.PENDING], totals[Status.STOPPED]) == (3000, 0)

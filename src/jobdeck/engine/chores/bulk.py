@@ -22,7 +22,8 @@ GATHER = 2000
 TURN_S = 0.010
 """How long a transaction should take; so many jobs are changed in it as that allows."""
 
-FIRST, MOST = 50, cleanup.CHUNK
+FIRST, LEAST, MOST = 50, 50, cleanup.CHUNK
+"""Fewer would cost more than they gain: a transaction has a price of its own."""
 NAMED = 20
 """If no more jobs are meant, live pages are told of each."""
 
@@ -116,7 +117,7 @@ class _Bulk:
         for each in tx.afterwards:
             each()
         fits = self.size * TURN_S / max(chore.took_s, 0.001)
-        self.size = round(max(min(fits, self.size * 2, MOST), 10))
+        self.size = round(max(min(fits, self.size * 2, MOST), min(LEAST, MOST)))
         return False
 
     def _tx(self, conn: Connection) -> Tx:

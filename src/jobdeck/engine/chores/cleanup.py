@@ -12,7 +12,7 @@ from jobdeck.engine.chore import Chore
 from jobdeck.store import audit, retention
 
 TURN_S = 0.010
-FIRST, LEAST, MOST = 100, 20, 500
+FIRST, LEAST, MOST = 100, 50, 500
 COUNTED = 2000
 """Rows counted at once where nothing is deleted."""
 
