@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jobdeck.domain import cron
+from jobdeck.domain import cron, ticks
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.manifest import PipelineManifest, StepManifest
 from jobdeck.domain.names import check_name
@@ -15,7 +15,7 @@ PRIORITY_MAX = 1_000_000
 RETRIES_MAX = 1000
 STEPS_MAX = 1000
 SECONDS_MAX = 10 * 366 * 86400.0
-_RULES = {"cron", "timezone", "interval_s", "params"}
+_RULES = {"cron", "timezone", "interval_s", "params", "jitter_s", "misfire", "overlap"}
 
 
 def check_manifest(manifest: PipelineManifest) -> None:
@@ -101,6 +101,14 @@ def _check_rule(rule: dict[str, Any], field: str) -> None:
         raise InvalidValue(field, "cron and timezone are texts")
     if not isinstance(params, dict):
         raise InvalidValue(f"{field}.params", "is not an object")
+    jitter = rule.get("jitter_s", 0)
+    if isinstance(jitter, bool) or not isinstance(jitter, int | float):
+        raise InvalidValue(f"{field}.jitter_s", "is not a number of seconds")
+    try:
+        ticks.check_rules(rule)
+    except InvalidValue as error:
+        message = str(error).removeprefix(f"{error.field}: ")
+        raise InvalidValue(f"{field}.{error.field}", message) from None
     if bool(expression) == (interval is not None):
         raise InvalidValue(field, "give either cron or interval_s")
     cron.zone(timezone)

@@ -116,8 +116,8 @@ class Why(Body, frozen=True):
 
 
 class NewHint(Body, frozen=True):
-    """A hint for errors in whose type and message the `pattern` occurs; `link` begins with
-    https:// or /."""
+    """A hint for errors in whose type and message the `pattern` occurs; `link` is a web address,
+    or a path that begins with a slash."""
 
     pattern: Text
     hint: Text

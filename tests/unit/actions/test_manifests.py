@@ -21,7 +21,11 @@ def test_a_sound_one_passes() -> None:
     check_manifest(
         make(
             params_schema={"type": "object", "$defs": {"x": {}}, "$ref": "#/$defs/x"},
-            schedules=[{"cron": "0 5 * * *", "timezone": "Europe/Paris"}, {"interval_s": 60}],
+            schedules=[
+                {"cron": "0 5 * * *", "timezone": "Europe/Paris"},
+                {"interval_s": 60},
+                {"interval_s": 300, "jitter_s": 10.0, "misfire": "skip", "overlap": "queue"},
+            ],
             retry=RetryPolicy(3),
             timeout_s=5.0,
         )
@@ -51,6 +55,9 @@ def test_a_sound_one_passes() -> None:
         ({"schedules": [{"interval_s": "5"}]}, "schedules[0].interval_s"),
         ({"schedules": [{"interval_s": 5, "params": []}]}, "schedules[0].params"),
         ({"schedules": [{"every": 5}]}, "schedules[0].every"),
+        ({"schedules": [{"interval_s": 5, "jitter_s": "1"}]}, "schedules[0].jitter_s"),
+        ({"schedules": [{"interval_s": 5, "jitter_s": -1}]}, "schedules[0].jitter_s"),
+        ({"schedules": [{"interval_s": 5, "misfire": "never"}]}, "schedules[0].misfire"),
     ],
 )
 def test_an_unsound_one_is_refused(more: dict[str, Any], field: str) -> None:
