@@ -53,6 +53,18 @@ CODE = """
         ctx.log.info("a\\x00b\\ud800", value="\\x00\\ud800", number=2**90)
 
     @job
+    def speaks_for_its_worker(ctx: Context) -> None:
+        from jobdeck.worker.protocol import CheckIn, Outcome, Outcomes, frame
+        claim = ctx._job.claim
+        lies = frame(CheckIn(ctx.job_id, claim, 0, 2**63, None, "\\x00"))
+        lies += frame(Outcomes([Outcome(ctx.job_id, claim, "completed", 0, 2**63, b"1")]))
+        for fd in range(200, 260):
+            try:
+                os.write(fd, lies)
+            except OSError:
+                pass
+
+    @job
     def skips_with_nonsense(ctx: Context) -> None:
         raise Skip("a\\x00b\\ud800")
 
@@ -93,6 +105,7 @@ def test_the_pool_goes_on_whatever_the_code_does(deck: Deck) -> None:
     [large] = deck.enqueue("returns_too_much")
     [odd] = deck.enqueue("fails_with_nonsense")
     [told] = deck.enqueue("tells_nonsense")
+    [liar] = deck.enqueue("speaks_for_its_worker")
     [patient] = deck.enqueue("waits_for_ever")
 
     for job_id in fine:
@@ -103,8 +116,11 @@ def test_the_pool_goes_on_whatever_the_code_does(deck: Deck) -> None:
     assert deck.wait(large).reason == Reason.INVALID_RESULT
     assert deck.wait(odd).reason == Reason.ERROR
     assert deck.wait(told).attempt == 1
+    assert deck.wait(liar).reason == Reason.INVALID_RESULT
     assert deck.wait(patient, Status.RETRYING).attempt == 1
     [last] = deck.enqueue("quick")
     assert deck.wait(last).status == Status.COMPLETED
     assert pool.poll() is None
-    assert all(deck.job(job_id).pool == 1 for job_id in [*fine, *lost, large, odd, told, last])
+    assert all(
+        deck.job(job_id).pool == 1 for job_id in [*fine, *lost, large, odd, told, liar, last]
+    )

@@ -120,6 +120,32 @@ class Inbox:
         for kept in self._files.values():
             files.save(conn, kept.job, kept.name, kept.path, kept.size, kept.at, kept.step)
 
+    def parts(self) -> list["Inbox"]:
+        """The same in as many inboxes as it holds things."""
+        found: list[Inbox] = []
+
+        def part() -> Inbox:
+            found.append(Inbox())
+            return found[-1]
+
+        for name in ("came", "gone", "_logs", "_http", "outcomes", "killed", "endings", "calls"):
+            for each in getattr(self, name):
+                getattr(part(), name).append(each)
+        for name in ("_steps", "_check_ins", "_files"):
+            for key, each in getattr(self, name).items():
+                getattr(part(), name)[key] = each
+        part().touched |= self.touched
+        return found
+
+    def take_in(self, other: "Inbox") -> None:
+        """Hold what the other one holds, too."""
+        for name, value in vars(other).items():
+            mine = getattr(self, name)
+            if isinstance(mine, list):
+                mine += value
+            else:
+                mine.update(value)
+
     def clear(self) -> None:
         """All of it is written."""
         self.__init__()  # type: ignore[misc]
