@@ -116,7 +116,7 @@ def test_killed_at_random_for_a_moment(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     url = f"sqlite:///{tmp_path / 'jobdeck.db'}"
-    done = crash(url, tmp_path, 7, 12, starts=1, pause_s=0.3, load_s=0.1)
+    done = crash(url, tmp_path, 7, 10, starts=1, pause_s=0.3, load_s=0.1)
     record_property("done", done)
 
 
