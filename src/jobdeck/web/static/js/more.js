@@ -2,6 +2,7 @@
 (() => {
   "use strict";
   const AHEAD = "400px";
+  const AGAIN_MS = 3000; // after what did not work
   let watcher;
 
   async function load(link) {
@@ -19,6 +20,7 @@
     } catch {
       delete link.dataset.busy;
       link.textContent = "That did not work. Try again";
+      setTimeout(watch, AGAIN_MS);
     }
   }
 
