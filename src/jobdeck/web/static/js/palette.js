@@ -6,6 +6,8 @@
   const field = dialog.querySelector("input");
   const list = dialog.querySelector("[role=listbox]");
   let deeds = [];
+  let stale = false; // what is shown answers an older text
+  let hurried = false; // Enter was pressed meanwhile
 
   // What the page itself offers: its buttons, by their words.
   function collect() {
@@ -55,12 +57,17 @@
     list.prepend(...mine);
     options().forEach((item, at) => (item.id = `found-${at + 1}`));
     choose(options()[0]);
+    stale = false;
+    if (hurried) chosen()?.click();
+    hurried = false;
   }
 
   function open() {
     if (document.querySelector("dialog[open]")) return;
     collect();
     field.value = "";
+    stale = true;
+    hurried = false;
     dialog.showModal();
     document.dispatchEvent(new CustomEvent("jobdeck:dialog"));
     htmx.trigger(field, "palette");
@@ -83,8 +90,13 @@
       choose(all[(all.indexOf(chosen()) + step + all.length) % all.length]);
     } else if (event.key === "Enter") {
       event.preventDefault();
-      chosen()?.click();
+      if (stale) hurried = true;
+      else chosen()?.click();
     }
+  });
+  field.addEventListener("input", () => {
+    stale = true;
+    hurried = false;
   });
 
   document.addEventListener("click", (event) => event.target.closest("[data-palette]") && open());
