@@ -206,7 +206,7 @@ def test_everything_for_authors_is_documented() -> None:
 
 def test_the_client_is_documented() -> None:
     text = (REFERENCE / "client.md").read_text()
-    names = [name for name in vars(Client) if not name.startswith("_")]
+    names = [name for name in dir(Client) if not name.startswith("_")]
     assert [name for name in names if f"`{name}(" not in text] == []
 
 

@@ -10,7 +10,7 @@ from litestar.response import File, Stream
 
 from jobdeck.api.kinds import After, Items
 from jobdeck.client import answers, shapes
-from jobdeck.client.in_store import kept_file
+from jobdeck.client.in_store.jobs import kept_file
 from jobdeck.domain import clock
 from jobdeck.domain.errors import InvalidValue, NotFound
 from jobdeck.domain.records import LogLine

@@ -22,6 +22,7 @@ from jobdeck.api.kinds import (
     once_of,
 )
 from jobdeck.client import answers, requests, shapes
+from jobdeck.client.shaping import when
 from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.filters import PAGE
@@ -82,7 +83,7 @@ class JobsApi(Controller):
         with deck.store.read() as conn:
             page = jobs.find(conn, wanted, sort=keys, limit=limit, cursor=cursor, now=now)
         items = [shapes.Job.at(job, now) for job in page.items]
-        return shapes.Jobs(items, page.next, shapes.when(page.searched_to), page.prev)
+        return shapes.Jobs(items, page.next, when(page.searched_to), page.prev)
 
     @get("/count", opt=VIEWER, sync_to_thread=True)
     def count(

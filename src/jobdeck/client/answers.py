@@ -6,7 +6,8 @@ from typing import Annotated, Any, Self
 import msgspec
 from msgspec import Meta, Struct
 
-from jobdeck.client.shapes import LogLine, Shape, micros, when
+from jobdeck.client.shapes import LogLine
+from jobdeck.client.shaping import Shape, micros, when
 from jobdeck.domain import bulk, clock, liveness, records, why
 from jobdeck.domain.filters import Page
 from jobdeck.domain.states import Status

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from jobdeck.client.in_store import InStore
-from jobdeck.client.over_http import OverHttp
+from jobdeck.client.backend import Backend
 from jobdeck.domain import bulk
 from jobdeck.domain.bulk import Bulk, Item
 from jobdeck.domain.filters import PAGE
@@ -14,7 +13,7 @@ from jobdeck.domain.records import Job
 class Many:
     """The part of `Client` that is about many jobs at once."""
 
-    _backend: InStore | OverHttp
+    _backend: Backend
 
     def bulk(
         self,

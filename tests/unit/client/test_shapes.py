@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobdeck.client import shapes
+from jobdeck.client.shaping import Shape
 from jobdeck.domain import records
 from jobdeck.domain.manifest import PipelineManifest
 
@@ -27,7 +28,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 SHAPES = [
     kind
     for kind in vars(shapes).values()
-    if isinstance(kind, type) and issubclass(kind, shapes.Shape) and kind.RECORD is not None
+    if isinstance(kind, type) and issubclass(kind, Shape) and kind.RECORD is not None
 ]
 
 
@@ -48,7 +49,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=[shape.__name__ for shape in SHAPES])
-def test_a_record_survives_the_way_over_the_wire(shape: type[shapes.Shape]) -> None:
+def test_a_record_survives_the_way_over_the_wire(shape: type[Shape]) -> None:
     extra = {"duration_s": 1.5} if shape is shapes.Job else {}
 
     @settings(max_examples=20, deadline=None, database=None)
