@@ -6,14 +6,10 @@ the workers say, writes it in one transaction, claims more in the same one, and 
 """
 
 import gc
-import os
 import selectors
-import signal
-import socket
 import time
 from itertools import chain
 
-import psutil
 import structlog
 from msgspec import Struct
 from sqlalchemy import Connection
@@ -32,10 +28,12 @@ from jobdeck.engine.doubt import settle
 from jobdeck.engine.handed import Handed
 from jobdeck.engine.hints import HintGiver
 from jobdeck.engine.inbox import Inbox
+from jobdeck.engine.lease import Lease, LeaseLost
 from jobdeck.engine.notices import Notices
 from jobdeck.engine.orders import Orders
 from jobdeck.engine.sifting import sift
 from jobdeck.engine.steady import SteadyClock
+from jobdeck.engine.told import Told
 from jobdeck.engine.workers import WorkerOptions, WorkerProcess
 from jobdeck.store import delays, pools, steps
 from jobdeck.store.claims import Begun, begin, claim
@@ -79,17 +77,14 @@ class PoolOptions(Struct, frozen=True, kw_only=True):
     coroutines: int = COROUTINES
 
 
-class LeaseLost(Exception):
-    """Others took this pool for dead and gave its jobs back."""
-
-
 class Pool:
     """A supervisor of worker processes; `run` returns when it was told to end."""
 
     def __init__(self, store: Store, options: PoolOptions) -> None:
         self.store = store
         self.options = options
-        self.id = 0
+        self._lease = Lease(store, options.workers, options.queues)
+        self._told = Told()
         self._selector = selectors.DefaultSelector()
         self._listener = store.listener()
         self._catalogue = Catalogue(options.queues)
@@ -102,8 +97,6 @@ class Pool:
             self._catalogue, self._meter, options.coroutines, self._orders.alone
         )
         self._crew = self._new_crew()
-        self._process = psutil.Process()
-        self._beat_at: Micros = 0
         self._look_at: Micros = 0
         self._due_at: Micros | None = None
         self._watch = CommitWatch(store)
@@ -115,8 +108,6 @@ class Pool:
         self._more = True
         self._asleep = False
         self._draining = False
-        self._told_to_end = False
-        self._told_to_recycle = False
         self._end_by: Micros | None = None
 
     def _new_crew(self) -> Crew:
@@ -133,44 +124,21 @@ class Pool:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, drain, give back what still runs, and return. SIGHUP
         replaces the workers by new ones that load the code again."""
-        wake, wakened = socket.socketpair()
-        for end in (wake, wakened):
-            end.setblocking(False)
-        previous = signal.set_wakeup_fd(wakened.fileno())
-        handlers = [
-            (number, signal.signal(number, handler))
-            for number, handler in (
-                (signal.SIGTERM, self._on_end),
-                (signal.SIGINT, self._on_end),
-                (signal.SIGHUP, self._on_recycle),
-            )
-        ]
-        # What a turn makes lives until the next one, which would keep the collector busy: it
-        # was measured to take a third of the time of a busy pool.
-        gc.freeze()
-        gc.set_threshold(200_000, 20, 100)
-        self._selector.register(wake, selectors.EVENT_READ, lambda: wake.recv(64))
-        self._selector.register(self._listener, selectors.EVENT_READ, self._on_poke)
         try:
-            self._open()
-            while not self._finished():
-                self._turn()
-            self._close()
+            with self._told.by_signals(self._selector):
+                # What a turn makes lives until the next one, which would keep the collector
+                # busy: it was measured to take a third of the time of a busy pool.
+                gc.freeze()
+                gc.set_threshold(200_000, 20, 100)
+                self._selector.register(self._listener, selectors.EVENT_READ, self._on_poke)
+                self._lease.take()
+                while not self._finished():
+                    self._turn()
+                self._close()
         finally:
-            signal.set_wakeup_fd(previous)
-            for number, handler in handlers:
-                signal.signal(number, handler)
             self._listener.close()
             self._watch.close()
             self._selector.close()
-            wake.close()
-            wakened.close()
-
-    def _on_end(self, *_: object) -> None:
-        self._told_to_end = True
-
-    def _on_recycle(self, *_: object) -> None:
-        self._told_to_recycle = True
 
     def _on_poke(self) -> None:
         self._look = True
@@ -189,28 +157,14 @@ class Pool:
         self._deaf = False
         self._look = True
 
-    def _open(self) -> None:
-        options, now = self.options, clock.now()
-        with self.store.write() as conn:
-            self.id = pools.open(
-                conn,
-                socket.gethostname(),
-                os.getpid(),
-                options.workers,
-                sorted(options.queues),
-                now,
-            )
-        self._beat_at = now
-        log.info("pool started", pool=self.id, workers=options.workers)
-
     def _finished(self) -> bool:
-        if not self._told_to_end:
+        if not self._told.end:
             return False
         now = clock.now()
         if self._end_by is None:
             self._end_by = now + round(self.options.drain_s * SECOND)
             with self.store.write() as conn:
-                pools.set_state(conn, self.id, "draining")
+                pools.set_state(conn, self._lease.pool_id, "draining")
             self._crew.recall_all()
         busy = any(worker.handed for worker in self._crew.workers)
         return now >= self._end_by or not (busy or self._inbox)
@@ -221,8 +175,8 @@ class Pool:
             self._crew.bury(worker, now, pool_ends=True)
         with self.store.write(wake=True) as conn:
             self._record(conn, now, self._inbox)
-            pools.close(conn, self.id, now)
-        log.info("pool ended", pool=self.id)
+            pools.close(conn, self._lease.pool_id, now)
+        log.info("pool ended", pool=self._lease.pool_id)
 
     def _turn(self) -> None:
         try:
@@ -279,11 +233,11 @@ class Pool:
     def _prepare(self, now: Micros) -> None:
         if self._deaf:
             self._listen()
-        if self._told_to_recycle:
-            self._told_to_recycle = False
+        if self._told.recycle:
+            self._told.recycle = False
             self._crew.recycle()
-        if not self._told_to_end:
-            self._crew.staff(self.id, now)
+        if not self._told.end:
+            self._crew.staff(self._lease.pool_id, now)
 
     def _follow_clock(self) -> None:
         """If the system's clock was set, what is to be done at a time moves with it."""
@@ -291,7 +245,7 @@ class Pool:
         if not moved:
             return
         log.warning("the system's clock was set", seconds=moved / SECOND)
-        self._beat_at += moved
+        self._lease.beat_at += moved
         self._look_at += moved
         if self._end_by is not None:
             self._end_by += moved
@@ -306,16 +260,16 @@ class Pool:
 
     def _start_over(self) -> None:
         """Others gave this pool's jobs back: kill what runs, forget it, take a new number."""
-        log.warning("pool lost its lease", pool=self.id)
+        log.warning("pool lost its lease", pool=self._lease.pool_id)
         for worker in list(self._crew.workers):
             self._crew.bury(worker, clock.now(), pool_ends=True)
         self._inbox.clear()
-        self._open()
+        self._lease.take()
 
     # -- when to do what -------------------------------------------------------------------
 
     def _hungry(self) -> list[WorkerProcess]:
-        if self._told_to_end or self._draining:
+        if self._told.end or self._draining:
             return []
         return [worker for worker in self._crew.workers if self._dispatch.hungry(worker)]
 
@@ -328,7 +282,7 @@ class Pool:
         ]
 
     def _must_write(self, now: Micros) -> bool:
-        if self._inbox or self._look or now >= self._beat_at:
+        if self._inbox or self._look or now >= self._lease.beat_at:
             return True
         notice_at = self._notices.due_at()
         return bool(
@@ -342,7 +296,7 @@ class Pool:
         """Seconds to wait for messages before something is to be done by the clock."""
         if self._inbox or self._look or (self._more and self._hungry()):
             return 0.0
-        times = [self._beat_at, self._look_at]
+        times = [self._lease.beat_at, self._look_at]
         times += [at for at in (self._due_at, self._notices.due_at()) if at is not None]
         for worker in self._crew.workers:
             if not worker.handed:
@@ -362,10 +316,10 @@ class Pool:
         to_show = self._to_show(now)
         with self.store.write() as conn:
             if self._in_doubt:
-                settle(conn, self.id, self._crew.workers, self._inbox, now)
+                settle(conn, self._lease.pool_id, self._crew.workers, self._inbox, now)
             self._show(conn, to_show, now)
             replies = self._record(conn, now, self._inbox)
-            self._beat(conn, now)
+            self._lease.beat(conn, now)
             self._look_around(conn, now, orders=look)
             # A job that ended may have made room under a limit.
             hungry = self._hungry() if look or self._more or self._inbox.outcomes else []
@@ -373,14 +327,14 @@ class Pool:
             self._notices.write(conn, now)
             flood = self._asleep and sum(map(len, shares.values())) > FLOOD
             if flood:
-                pools.set_asleep(conn, self.id, False)
+                pools.set_asleep(conn, self._lease.pool_id, False)
         self._in_doubt = False
         for _, job in to_show:
             job.shown = True
         self._inbox.clear()
         self._look = False
-        if now >= self._beat_at:
-            self._beat_at = now + round(HEARTBEAT_S * SECOND)
+        if now >= self._lease.beat_at:
+            self._lease.beat_at = now + round(HEARTBEAT_S * SECOND)
         if flood:
             self._asleep = False
         for worker, reply in replies:
@@ -390,14 +344,16 @@ class Pool:
 
     def _look_around(self, conn: Connection, now: Micros, *, orders: bool) -> None:
         """See whose time has come, and what others ask for."""
-        seen = self._catalogue.read_signals(conn, self.id)
+        seen = self._catalogue.read_signals(conn, self._lease.pool_id)
         if seen.state == "draining" and not self._draining:
-            log.info("pool draining", pool=self.id)
+            log.info("pool draining", pool=self._lease.pool_id)
             self._draining = True
             self._crew.recall_all()
         if orders and any(worker.handed for worker in self._crew.workers):
             closed = self._catalogue.closed_queues(conn)
-            self._orders.read(conn, self.id, self._crew.workers, closed, stops=seen.stops)
+            self._orders.read(
+                conn, self._lease.pool_id, self._crew.workers, closed, stops=seen.stops
+            )
         self._due_at = seen.due_at
         if seen.due_at is not None and now >= seen.due_at:
             delays.promote(conn, now)
@@ -437,12 +393,6 @@ class Pool:
                 self._look = self._more = True
         return replies
 
-    def _beat(self, conn: Connection, now: Micros) -> None:
-        if now < self._beat_at:
-            return
-        if not pools.beat(conn, self.id, now, self._process.memory_info().rss // 1024):
-            raise LeaseLost
-
     def _claim(
         self, conn: Connection, hungry: list[WorkerProcess], now: Micros
     ) -> tuple[dict[WorkerProcess, list[Handed]], dict[int, JobSpec]]:
@@ -454,7 +404,7 @@ class Pool:
         if not wanted:
             self._more = False
             return {}, {}
-        claimed = claim(conn, lanes, wanted, self.id, now, allowed)
+        claimed = claim(conn, lanes, wanted, self._lease.pool_id, now, allowed)
         # PostgreSQL passes over rows that another pool has locked, so few do not mean the last.
         self._more = bool(claimed) if not self.store.sqlite else len(claimed) >= wanted
         shares, left = self._dispatch.share(claimed, hungry)
@@ -468,5 +418,5 @@ class Pool:
         """A worker has nothing to do: ask for a NOTIFY from now on. Whoever enqueued just before
         it is seen by one more look."""
         with self.store.write() as conn:
-            pools.set_asleep(conn, self.id, True)
+            pools.set_asleep(conn, self._lease.pool_id, True)
         self._asleep = self._look = True
