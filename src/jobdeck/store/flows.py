@@ -107,21 +107,9 @@ def create(
         NotFound: there is no such pipeline, or no such flow to run after.
         InvalidValue: a limit is none, or the flow would run after itself.
     """
-    found = conn.execute(
-        select(pipelines.c.id, versions.c.manifest)
-        .join(
-            versions,
-            (versions.c.pipeline_id == pipelines.c.id)
-            & (versions.c.version == pipelines.c.current_version),
-        )
-        .where(pipelines.c.name == pipeline, pipelines.c.removed_at.is_(None))
-    ).first()
-    if found is None:
-        known = select(pipelines.c.name).where(pipelines.c.removed_at.is_(None))
-        raise missing("pipeline", pipeline, conn.execute(known).scalars())
-    manifest = decode_manifest(found.manifest)
+    pipeline_id, manifest = _pipeline(conn, pipeline)
     values = {
-        "pipeline_id": found.id,
+        "pipeline_id": pipeline_id,
         "queue_id": queues.ensure(conn, queue or manifest.queue),
         "priority": manifest.priority if priority is None else priority,
         "params": encode(params or {}),
@@ -143,6 +131,23 @@ def create(
     if after:
         followers.put(conn, get(conn, name).id, name, parse(after, name))
     return get(conn, name)
+
+
+def _pipeline(conn: Connection, name: str) -> tuple[int, PipelineManifest]:
+    """The number of the pipeline, and its current version."""
+    found = conn.execute(
+        select(pipelines.c.id, versions.c.manifest)
+        .join(
+            versions,
+            (versions.c.pipeline_id == pipelines.c.id)
+            & (versions.c.version == pipelines.c.current_version),
+        )
+        .where(pipelines.c.name == name, pipelines.c.removed_at.is_(None))
+    ).first()
+    if found is None:
+        known = select(pipelines.c.name).where(pipelines.c.removed_at.is_(None))
+        raise missing("pipeline", name, conn.execute(known).scalars())
+    return found.id, decode_manifest(found.manifest)
 
 
 _EDITABLE = frozenset(

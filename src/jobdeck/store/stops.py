@@ -189,12 +189,7 @@ def reopen_many(
         )
     )
     error_groups.leave(conn, ids)
-    archived = [
-        (row.id, *(getattr(row, name) for name in ATTEMPT[1:]))
-        for row in rows
-        if row.started_at is not None
-    ]
-    insert_rows(conn, attempts, ATTEMPT, archived)
+    _keep_attempts(conn, rows)
     if from_position is not None:
         conn.execute(
             delete(steps).where(steps.c.job_id.in_(ids), steps.c.position >= from_position)
@@ -203,6 +198,25 @@ def reopen_many(
         conn,
         [(r.id, r.queue_id, r.flow_id, -r.priority, r.attempt + 1, 0, r.claim) for r in rows],
     )
+    _count_reopened(conn, rows)
+    for row in rows:
+        if row.parent_id is not None:
+            parents.child_reopened(conn, row.parent_id, Code(row.status))
+    return ids, refused
+
+
+def _keep_attempts(conn: Connection, rows: Sequence[AnyRow]) -> None:
+    """Keep the last attempts of jobs beside the earlier ones, where they were begun."""
+    archived = [
+        (row.id, *(getattr(row, name) for name in ATTEMPT[1:]))
+        for row in rows
+        if row.started_at is not None
+    ]
+    insert_rows(conn, attempts, ATTEMPT, archived)
+
+
+def _count_reopened(conn: Connection, rows: Sequence[AnyRow]) -> None:
+    """Count the jobs as pending instead of ended."""
     deltas: Counter[counters.Key] = Counter()
     for row in rows:
         deltas[row.status, row.queue_id, row.flow_id] -= 1
@@ -210,10 +224,6 @@ def reopen_many(
     counters.change(conn, deltas)
     stretches = [(volume.stretch(r.created_at), r.status, r.queue_id, r.flow_id) for r in rows]
     volume.change(conn, Counter({key: -n for key, n in Counter(stretches).items()}))
-    for row in rows:
-        if row.parent_id is not None:
-            parents.child_reopened(conn, row.parent_id, Code(row.status))
-    return ids, refused
 
 
 def _with_their_keys(

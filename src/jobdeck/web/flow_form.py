@@ -17,8 +17,23 @@ def fields(
     manifest: PipelineManifest, flow: Flow | None, queues: list[str], flows: list[str]
 ) -> list[Field]:
     """A field for each setting of the flow, or of one that is to be made (None)."""
-    retry = flow.retry if flow else None
     others = [name for name in flows if flow is None or name != flow.name]
+    return [
+        *_queueing(manifest, flow, queues),
+        *_limits(flow),
+        *_trying(manifest, flow),
+        Field(
+            name="after",
+            label="Runs after",
+            value=", ".join(flow.after) if flow else "",
+            hint="Flows, such as weather, mail:failed or etl:ended; commas between them.",
+            suggestions=others,
+        ),
+        *_params(manifest, flow),
+    ]
+
+
+def _queueing(manifest: PipelineManifest, flow: Flow | None, queues: list[str]) -> list[Field]:
     return [
         Field(
             name="queue",
@@ -43,6 +58,11 @@ def fields(
             value=flow.context if flow else "",
             hint="The named set of parameters that its jobs run with, such as dev or prod.",
         ),
+    ]
+
+
+def _limits(flow: Flow | None) -> list[Field]:
+    return [
         Field(
             name="max_running",
             label="Jobs at once",
@@ -57,6 +77,12 @@ def fields(
             value=_text(flow.rate if flow else None),
             hint="So many may start in a time, such as 10/m or 100/5m; empty: any number.",
         ),
+    ]
+
+
+def _trying(manifest: PipelineManifest, flow: Flow | None) -> list[Field]:
+    retry = flow.retry if flow else None
+    return [
         Field(
             name="retry.retries",
             label="Retries",
@@ -82,14 +108,6 @@ def fields(
             value=_text(flow.timeout_s if flow else None),
             hint="Empty: " + _timeout(manifest),
         ),
-        Field(
-            name="after",
-            label="Runs after",
-            value=", ".join(flow.after) if flow else "",
-            hint="Flows, such as weather, mail:failed or etl:ended; commas between them.",
-            suggestions=others,
-        ),
-        *_params(manifest, flow),
     ]
 
 

@@ -12,7 +12,7 @@ from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.liveness import STALE_S
-from jobdeck.domain.records import Job, Queue
+from jobdeck.domain.records import Job, Queue, Schedule
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.domain.serving import lives
 from jobdeck.domain.states import Status
@@ -85,7 +85,6 @@ def _draw(pages: Pages, actor: Actor, now: Micros) -> Frame:
         ]
         chart = _activity(conn, now)
     all_pools = [pool for pool in every_pool if lives(pool, now)]
-    held = any(q.name == SCHEDULER and q.paused_at for q in all_queues)
     waiting = counts[Status.PENDING]
     shared = {
         "counts": {status.value: n for status, n in counts.items()},
@@ -94,24 +93,15 @@ def _draw(pages: Pages, actor: Actor, now: Micros) -> Frame:
         "role": actor.role,
     }
     busy = sum(min(pool.busy, pool.concurrency) for pool in all_pools)
-    operator = actor.role >= Role.OPERATOR
+    long = troubles.long_waits(all_queues) if actor.role >= Role.OPERATOR else []
     return Frame(
         {
-            "banner": pages.html(
-                "queues/banner.html", long=troubles.long_waits(all_queues) if operator else []
-            ),
+            "banner": pages.html("queues/banner.html", long=long),
             "cards": pages.html(
                 "overview/cards.html",
                 **shared,
                 **_queue_card(all_queues),
-                schedules={
-                    "total": len(all_schedules),
-                    "active": sum(s.paused_at is None for s in all_schedules),
-                    "paused": sum(s.paused_at is not None for s in all_schedules),
-                    "held": held,
-                    "halted": held
-                    or (bool(all_schedules) and all(s.paused_at for s in all_schedules)),
-                },
+                schedules=_schedule_card(all_schedules, all_queues),
                 pools=len(all_pools),
                 workers=sum(pool.concurrency for pool in all_pools),
                 busy=busy,
@@ -133,6 +123,20 @@ def _draw(pages: Pages, actor: Actor, now: Micros) -> Frame:
             ),
         }
     )
+
+
+def _schedule_card(
+    all_schedules: Sequence[Schedule], all_queues: Sequence[Queue]
+) -> dict[str, Any]:
+    """How many tick and how many are paused; `halted` if none creates a job."""
+    held = any(q.name == SCHEDULER and q.paused_at for q in all_queues)
+    return {
+        "total": len(all_schedules),
+        "active": sum(s.paused_at is None for s in all_schedules),
+        "paused": sum(s.paused_at is not None for s in all_schedules),
+        "held": held,
+        "halted": held or (bool(all_schedules) and all(s.paused_at for s in all_schedules)),
+    }
 
 
 def _queue_card(all_queues: Sequence[Queue]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 from zoneinfo import available_timezones
@@ -48,10 +49,8 @@ def values_of(schedule: Schedule) -> dict[str, str]:
 
 def fields(given: Mapping[str, str], flows: list[str], *, reason: bool) -> list[Field]:
     """The fields with what was given; those that are rarely needed are folded away."""
-
-    def field(name: str, label: str, hint: str = "", **more: Any) -> Field:
-        return Field(name=name, label=label, hint=hint, value=given.get(name, ""), **more)
-
+    field = partial(_field, given)
+    asked = [field("reason", "Reason", "It stands in the audit, beside your name.")]
     return [
         field(
             "flow",
@@ -74,28 +73,31 @@ def fields(given: Mapping[str, str], flows: list[str], *, reason: bool) -> list[
             "Whose clock the cron expression means, such as Europe/Amsterdam. Empty: UTC.",
             suggestions=sorted(available_timezones()),
         ),
-        *(
-            [field("reason", "Reason", "It stands in the audit, beside your name.")]
-            if reason
-            else []
-        ),
+        *(asked if reason else []),
+        *_rarely_needed(given),
+    ]
+
+
+def _field(given: Mapping[str, str], name: str, label: str, hint: str = "", **more: Any) -> Field:
+    return Field(name=name, label=label, hint=hint, value=given.get(name, ""), **more)
+
+
+def _rarely_needed(given: Mapping[str, str]) -> list[Field]:
+    field = partial(_field, given, more=True)
+    return [
         field(
             "start_at",
             "Starts",
             "No tick before this time; intervals count from it.",
             kind="datetime-local",
             step="1",
-            more=True,
         ),
-        field(
-            "end_at", "Ends", "No tick after this time.", kind="datetime-local", step="1", more=True
-        ),
+        field("end_at", "Ends", "No tick after this time.", kind="datetime-local", step="1"),
         field(
             "jitter_s",
             "Jitter",
             "Each job starts up to so much later than its tick, so that not all start at once: "
             "30s, 5m. Empty: on time.",
-            more=True,
         ),
         field(
             "misfire",
@@ -104,7 +106,6 @@ def fields(given: Mapping[str, str], flows: list[str], *, reason: bool) -> list[
             kind="select",
             required=True,
             options=list(MISFIRES),
-            more=True,
         ),
         field(
             "overlap",
@@ -112,17 +113,15 @@ def fields(given: Mapping[str, str], flows: list[str], *, reason: bool) -> list[
             kind="select",
             required=True,
             options=list(OVERLAPS),
-            more=True,
         ),
         field(
             "params",
             "Parameters (JSON)",
             'Laid over those of the flow, such as {"city": "Delft"}.',
             kind="area",
-            more=True,
         ),
-        field("vendor_type", "Vendor type", "What owns this schedule, for lists.", more=True),
-        field("vendor_id", "Vendor ID", "Which one of these.", more=True),
+        field("vendor_type", "Vendor type", "What owns this schedule, for lists."),
+        field("vendor_id", "Vendor ID", "Which one of these."),
     ]
 
 
