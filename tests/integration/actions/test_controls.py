@@ -95,7 +95,9 @@ def test_schedules_come_and_go(store: Store) -> None:
     assert (edited.cron, edited.interval_s) == ("", 60.0)
     (paused,) = schedules.pause(store, ANA, "why", made.id)
     assert (paused.paused_by, paused.paused_reason, paused.next_at) == ("ana", "why", None)
-    (resumed,) = schedules.resume(store, ANA, "", None)
+    (held,) = schedules.resume(store, ANA, "", None)
+    assert held.next_at is None  # it was paused by itself
+    (resumed,) = schedules.resume(store, ANA, "", made.id)
     assert resumed.next_at is not None
     job = schedules.run(store, ANA, "", made.id)
     assert (job.params, job.schedule, job.source) == ({"city": "Ede"}, made.id, "schedule")
