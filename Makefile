@@ -32,7 +32,7 @@ test-unit: dev ## Run the quick tests only
 	$(PY) -m pytest tests/unit $(ARGS)
 
 test-long: system dev ## Run the tests that take an hour: crashes, random operations
-	$(PY) -m pytest -n0 -m long -rA tests/proof $(ARGS)
+	$(PY) -m pytest -n0 -m long -rA tests/proof tests/browser $(ARGS)
 
 check: dev ## Lint, types and import contracts
 	$(PY) -m ruff check

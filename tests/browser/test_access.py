@@ -19,8 +19,15 @@ pytestmark = [
     pytest.mark.skipif(not AXE.exists(), reason=f"{SKIPPED}axe-core (npm ci --ignore-scripts)"),
 ]
 
+# Each width and each theme once; the other pairs are for `make test-long`.
 LOOKS = pytest.mark.parametrize(
-    ("size", "theme"), [(size, theme) for size in (WIDE, PHONE) for theme in ("light", "dark")]
+    ("size", "theme"),
+    [
+        (WIDE, "light"),
+        (PHONE, "dark"),
+        pytest.param(WIDE, "dark", marks=pytest.mark.long),
+        pytest.param(PHONE, "light", marks=pytest.mark.long),
+    ],
 )
 
 
