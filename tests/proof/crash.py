@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -75,8 +77,8 @@ class Site:
         self.store, self.folder = store, folder
         self.marks = folder / "marks"
         self.marks.touch()
-        self.temp = folder / "tmp"
-        self.temp.mkdir()
+        # Short, so that sockets find room in it.
+        self.temp = Path(tempfile.mkdtemp(prefix="jobdeck-crash-"))
         (folder / "work.py").write_text(PIPELINES)
         self._argv = [sys.executable, "-m", "jobdeck.cli", "up", "work.py", "--port", "0"]
         self._argv += ["--workers", str(workers)]
@@ -124,6 +126,10 @@ class Site:
         for up in self.ups:
             up.__exit__(None, None, None)
         return codes
+
+    def clean(self) -> None:
+        """Remove what was left in the folder for temporary files."""
+        shutil.rmtree(self.temp)
 
     def left(self) -> list[psutil.Process]:
         """What still runs of all that ever ran."""
@@ -196,7 +202,7 @@ def hunt(
 PLACES = ("ready", "running", "delayed")
 
 
-def wait_until_done(store: Any, patience_s: float) -> None:
+def wait_until_done(store: Any, site: Site, patience_s: float) -> None:
     """Wait until no job is open, as long as some end; else tell how things stand."""
     last, deadline = -1, 0.0
     while True:
@@ -204,6 +210,7 @@ def wait_until_done(store: Any, patience_s: float) -> None:
             left = {p: conn.execute(text(f"SELECT count(*) FROM {p}")).scalar_one() for p in PLACES}
         if not any(left.values()):
             return
+        site.tend()
         if sum(left.values()) != last:
             last, deadline = sum(left.values()), time.monotonic() + patience_s
         if time.monotonic() > deadline:

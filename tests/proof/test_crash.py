@@ -44,7 +44,7 @@ def crash(
         took = time.monotonic() - began
         load.end()
         store = Store(url)
-        wait_until_done(store, PATIENCE_S)
+        wait_until_done(store, site, PATIENCE_S)
         check_work(store, load, site.marks)
         site.preys()
         assert site.end() == [0] * starts
@@ -58,6 +58,7 @@ def crash(
         load.end()
         for up in site.ups:
             up.__exit__(None, None, None)
+        site.clean()
     killed = sum(fallen.values())
     told = ", ".join(f"{n} {role}" for role, n in sorted(fallen.items()) if n)
     return (

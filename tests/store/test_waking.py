@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +100,15 @@ def test_a_pool_that_never_listens_does_not_stop_anybody(store: Store, listener:
         wake.poke_socket(store.path)  # type: ignore[arg-type]
     listener.drain()
     assert not heard(listener, 0)
+
+
+def test_a_long_path_for_temporary_files_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("deep" * 30)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    listener = wake.SocketListener(tmp_path / "jobdeck.db")
+    wake.poke_socket(tmp_path / "jobdeck.db")
+    assert heard(listener)
+    listener.close()

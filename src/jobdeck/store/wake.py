@@ -17,6 +17,8 @@ from sqlalchemy import Engine
 
 from jobdeck.domain.errors import StoreUnreachable
 
+FOLDER_BYTES = 80
+
 
 class Listener(Protocol):
     """Something to put into a selector; readable when there may be work."""
@@ -37,9 +39,11 @@ class Listener(Protocol):
 
 @cache
 def _folder(store: Path) -> Path:
-    # Short, because the path of a socket is limited to about 100 characters.
     digest = hashlib.sha256(os.fsencode(store.resolve())).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"jobdeck-{os.getuid()}" / digest
+    name = f"jobdeck-{os.getuid()}/{digest}"
+    folder = Path(tempfile.gettempdir()) / name
+    # The path of a socket is limited to about 100 characters, and TMPDIR may be any.
+    return folder if len(os.fsencode(folder)) <= FOLDER_BYTES else Path("/tmp") / name  # noqa: S108
 
 
 class SocketListener:
