@@ -4,6 +4,7 @@ import json
 import time
 from contextlib import ExitStack
 
+from msgspec import structs
 from sqlalchemy import text
 
 from bench.rig import fresh_store, new_job, pool
@@ -22,7 +23,11 @@ CHUNK = 1000
 
 def preload(store: Store, jobs: int, flow: str = "noop") -> float:
     """Enqueue that many in bulk; gives jobs a second."""
-    new = [new_job(store, flow, PARAMS if flow == "noop" else "{}")] * min(CHUNK, jobs)
+    one = new_job(store, flow)
+    new = [one] * min(CHUNK, jobs)
+    if flow == "noop":  # no two alike, as with real parameters
+        parts = PARAMS.split("@", 1)
+        new = [structs.replace(one, params=f"@{n}".join(parts)) for n in range(len(new))]
     began = time.perf_counter()
     for _ in range(jobs // len(new)):
         with store.write() as conn:

@@ -15,6 +15,7 @@ from jobdeck.domain.states import Code
 from jobdeck.domain.uniqueness import Kept, Unique, describe
 from jobdeck.store import counters, unique_keys
 from jobdeck.store.database import TOLD
+from jobdeck.store.rows import lines_array, numbers_array
 from jobdeck.store.values import driver
 
 
@@ -286,6 +287,10 @@ def _insert_postgres(
         scalars.remove("params")
         arrays.append("params")
         arguments["params"] = [job.params for job in new]
+    if "params" in arrays:
+        arguments["params"] = lines_array(arguments["params"])
+    for name in {"flow_id", "queue_id", "priority"}.intersection(arrays):
+        arguments[name] = numbers_array(arguments[name])
     statement = _insert_select(tuple(arrays), tuple(scalars))
     ids = list(conn.exec_driver_sql(statement, arguments).scalars())
     conn.info[TOLD] = True

@@ -47,3 +47,12 @@ def numbers_array(values: Iterable[int]) -> str:
     """Numbers as the array that PostgreSQL reads: psycopg looks at a list number by number, which
     takes longer than what is done with them."""
     return f"{{{','.join(map(str, values))}}}"
+
+
+def lines_array(values: Sequence[str]) -> str | list[str]:
+    """Texts without line breaks, such as compact JSON, in the same way; others stay a list."""
+    joined = "\n".join(values)
+    if joined.count("\n") != len(values) - 1:
+        return list(values)
+    quoted = joined.replace("\\", "\\\\").replace('"', '\\"').replace("\n", '","')
+    return f'{{"{quoted}"}}'
