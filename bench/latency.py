@@ -58,8 +58,9 @@ def _completed(store: Store) -> int:
 
 def _result(store: Store, job_id: int) -> int:
     while True:
+        # First of all: who goes on working keeps the processor from the pool that it has woken.
+        time.sleep(0.005)
         with store.read() as conn:
             job = jobs.get(conn, job_id)
         if job.status == Status.COMPLETED:
             return int(job.result)
-        time.sleep(0.005)
