@@ -5,8 +5,6 @@ PYTHON ?= python3
 DEMO_STORE ?= sqlite:///demo.db
 # More arguments for pytest, such as `make test ARGS=-x`.
 ARGS ?=
-# Many tests wait for processes, so twice as many run at once as there are cores.
-TEST_PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -28,7 +26,7 @@ demo: setup ## Run the dashboard and a worker pool with example pipelines
 	@env JOBDECK_STORE="$(DEMO_STORE)" $(VENV)/bin/jobdeck up --demo
 
 test: system check ## Run every check that CI runs
-	$(PY) -m pytest -n $(TEST_PROCESSES) $(ARGS)
+	$(PY) -m pytest -n auto $(ARGS)
 
 test-unit: dev ## Run the quick tests only
 	$(PY) -m pytest tests/unit $(ARGS)
