@@ -29,9 +29,9 @@ def preload(store: Store, jobs: int, flow: str = "noop") -> float:
         parts = PARAMS.split("@", 1)
         new = [structs.replace(one, params=f"@{n}".join(parts)) for n in range(len(new))]
     began = time.perf_counter()
-    for _ in range(jobs // len(new)):
+    for start in range(0, jobs, len(new)):
         with store.write() as conn:
-            enqueue(conn, new, clock.now())
+            enqueue(conn, new[: jobs - start], clock.now())
     return jobs / (time.perf_counter() - began)
 
 
