@@ -15,7 +15,7 @@ from jobdeck.domain.filters import PAGE, JobFilter
 from jobdeck.domain.records import ErrorGroup, Job
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http.auth import VIEWER
-from jobdeck.http.state import AtDeck, By
+from jobdeck.http.state import By
 from jobdeck.store import error_groups, flows, jobs
 from jobdeck.web import live
 from jobdeck.web.deeds import Deed, why_not
@@ -90,34 +90,30 @@ def read(request: AnyRequest) -> ErrorsQuery:
 def page(request: AnyRequest, pages: AtPages, actor: By) -> Response[str]:
     """The groups, what happened last first."""
     query = read(request)
-    now = clock.now()
-    with pages.deck.store.read() as conn:
-        frame = _list(pages, conn, query, actor.role, now)
-        names = [each.name for each in flows.all(conn)]
-    return pages.page(
+    return live.page(
+        pages,
         request,
+        _list_view(pages, query, actor.role),
         "errors/page.html",
+        lambda conn: {"flow_names": [each.name for each in flows.all(conn)]},
         noun="errors",
-        now=now,
         query=query,
         states=_STATES,
-        flow_names=names,
-        regions=frame.regions,
-        seen=str(live.seen(frame)),
     )
 
 
 @get("/errors/live", opt=VIEWER)
-async def stream(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Stream:
+async def stream(request: AnyRequest, pages: AtPages, actor: By) -> Stream:
     """What changes in that list."""
-    query = read(request)
+    return live.stream(pages, request, _list_view(pages, read(request), actor.role))
 
-    def draw(_position: int) -> Frame:
-        with deck.store.read() as conn:
-            return _list(pages, conn, query, actor.role, clock.now())
 
-    view = View(draw, topics=TOPICS, key=("errors", query, actor.role))
-    return live.stream(deck, pages.drawings, request, view)
+def _list_view(pages: Pages, query: ErrorsQuery, role: Role) -> View:
+    return View(
+        lambda conn, now, _: _list(pages, conn, query, role, now),
+        topics=TOPICS,
+        key=("errors", query, role),
+    )
 
 
 def _list(pages: Pages, conn: Connection, query: ErrorsQuery, role: Role, now: Micros) -> Frame:
@@ -139,40 +135,39 @@ def _list(pages: Pages, conn: Connection, query: ErrorsQuery, role: Role, now: M
 @get("/errors/{group_id:int}", opt=VIEWER, sync_to_thread=True)
 def one(request: AnyRequest, pages: AtPages, actor: By, group_id: FromPath[int]) -> Response[str]:
     """One group: what happens, since when, how often, and to which jobs."""
-    now = clock.now()
     cursor = str(request.query_params.get("cursor", ""))
-    with pages.deck.store.read() as conn:
-        frame, group = _one(pages, conn, group_id, cursor, actor, now)
-    return pages.page(
+    now = clock.now()
+    return live.page(
+        pages,
         request,
+        _one_view(pages, group_id, cursor, actor),
         "errors/one.html",
+        lambda conn: {"group": error_groups.get(conn, group_id, now)},
         noun="errors",
-        now=now,
-        group=group,
-        regions=frame.regions,
-        seen=str(live.seen(frame)),
         live_address=pages.url(f"/errors/{group_id}/live", {"cursor": cursor}),
     )
 
 
 @get("/errors/{group_id:int}/live", opt=VIEWER)
 async def one_stream(
-    request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, group_id: FromPath[int]
+    request: AnyRequest, pages: AtPages, actor: By, group_id: FromPath[int]
 ) -> Stream:
     """What changes about it."""
     cursor = str(request.query_params.get("cursor", ""))
+    return live.stream(pages, request, _one_view(pages, group_id, cursor, actor))
 
-    def draw(_position: int) -> Frame:
-        with deck.store.read() as conn:
-            return _one(pages, conn, group_id, cursor, actor, clock.now())[0]
 
-    view = View(draw, topics=TOPICS, key=("error", group_id, cursor, actor.role))
-    return live.stream(deck, pages.drawings, request, view)
+def _one_view(pages: Pages, group_id: int, cursor: str, actor: Actor) -> View:
+    return View(
+        lambda conn, now, _: _one(pages, conn, group_id, cursor, actor, now),
+        topics=TOPICS,
+        key=("error", group_id, cursor, actor.role),
+    )
 
 
 def _one(
     pages: Pages, conn: Connection, group_id: int, cursor: str, actor: Actor, now: Micros
-) -> tuple[Frame, ErrorGroup]:
+) -> Frame:
     group = error_groups.get(conn, group_id, now, HOURS)
     wanted = JobFilter(error_group=group_id)
     found = jobs.find(conn, wanted, limit=JOBS, cursor=cursor or None)
@@ -183,7 +178,7 @@ def _one(
             "what": pages.html("errors/what.html", **shown, example=_example(conn, group)),
             "jobs": pages.html("errors/jobs.html", **shown, page=found, cursor=cursor),
         }
-    ), group
+    )
 
 
 def _example(conn: Connection, group: ErrorGroup) -> Job | None:

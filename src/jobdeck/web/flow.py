@@ -8,7 +8,6 @@ from litestar.response import Stream
 from msgspec import Struct, structs
 from sqlalchemy import Connection
 
-from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue, JobdeckError, NotFound
 from jobdeck.domain.filters import JobFilter
@@ -16,7 +15,7 @@ from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Counts, Flow, Job, Pipeline, Step
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http.auth import VIEWER
-from jobdeck.http.state import AtDeck, By
+from jobdeck.http.state import By
 from jobdeck.store import (
     counters,
     cursors,
@@ -86,35 +85,24 @@ def _number(text: str, name: str) -> int | None:
 def page(request: AnyRequest, pages: AtPages, actor: By, name: FromPath[str]) -> Response[str]:
     """All about it."""
     query = _read(request)
-    now = clock.now()
-    with pages.deck.store.read() as conn:
-        flow = flows.get(conn, name)
-        frame = _frame(pages, conn, flow, query, actor, now)
-    return pages.page(
-        request,
-        "flow/page.html",
-        noun="pipelines",
-        now=now,
-        flow=flow,
-        query=query,
-        regions=frame.regions,
-        seen=str(live.seen(frame)),
+    view = _view(pages, name, query, actor)
+    return live.page(
+        pages, request, view, "flow/page.html", noun="pipelines", name=name, query=query
     )
 
 
 @get("/flows/{name:str}/live", opt=VIEWER)
-async def stream(
-    request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, name: FromPath[str]
-) -> Stream:
+async def stream(request: AnyRequest, pages: AtPages, actor: By, name: FromPath[str]) -> Stream:
     """What changes about it."""
-    query = _read(request)
+    return live.stream(pages, request, _view(pages, name, _read(request), actor))
 
-    def draw(_position: int) -> Frame:
-        with deck.store.read() as conn:
-            return _frame(pages, conn, flows.get(conn, name), query, actor, clock.now())
 
-    view = View(draw, topics=TOPICS, key=("flow", name, query, actor.role))
-    return live.stream(deck, pages.drawings, request, view)
+def _view(pages: Pages, name: str, query: FlowQuery, actor: Actor) -> View:
+    return View(
+        lambda conn, now, _: _frame(pages, conn, flows.get(conn, name), query, actor, now),
+        topics=TOPICS,
+        key=("flow", name, query, actor.role),
+    )
 
 
 def _frame(

@@ -58,26 +58,20 @@ def _no_lines(job: Job, query: LogQuery) -> str:
 
 
 @get("/jobs/{job_id:int}/live", opt=VIEWER)
-async def stream(
-    request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, job_id: FromPath[int]
-) -> Stream:
+async def stream(request: AnyRequest, pages: AtPages, actor: By, job_id: FromPath[int]) -> Stream:
     """What changes about it, and what it says."""
     query = log_part.read(request)
 
-    def draw(position: int) -> Frame:
-        with deck.store.read() as conn:
-            job = jobs.get(conn, job_id)
-            found, last, more = log_part.tail(conn, job_id, query, position)
-            frame = _frame(pages, conn, job, actor, clock.now(), position=last)
+    def draw(conn: Connection, now: Micros, position: int) -> Frame:
+        job = jobs.get(conn, job_id)
+        found, last, more = log_part.tail(conn, job_id, query, position)
+        frame = _frame(pages, conn, job, actor, now, position=last)
         tail = log_part.html(pages, job_id, query, found, ends=False) if found.lines else ""
         return Frame(frame.regions, tail, last, frame.ticks or more)
 
-    view = View(
-        draw,
-        topics=(("job", str(job_id)), "jobs", "queue"),
-        key=("job", job_id, query, actor.role),
-    )
-    return live.stream(deck, pages.drawings, request, view)
+    topics = (("job", str(job_id)), "jobs", "queue")
+    view = View(draw, topics, key=("job", job_id, query, actor.role))
+    return live.stream(pages, request, view)
 
 
 def _frame(

@@ -1,7 +1,7 @@
 """The list of jobs."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from litestar import Response, get
 from litestar.enums import MediaType
@@ -14,10 +14,10 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import PAGE, JobFilter, Page
 from jobdeck.domain.records import Job
-from jobdeck.domain.roles import Role
+from jobdeck.domain.roles import Actor, Role
 from jobdeck.domain.states import Status
 from jobdeck.http.auth import VIEWER
-from jobdeck.http.state import AtDeck, By
+from jobdeck.http.state import By
 from jobdeck.store import charts, counters, flows, jobs, listing, pipelines, queues, views
 from jobdeck.web import completion, deeds, formats, jobs_query, live
 from jobdeck.web.drawings import Frame
@@ -47,41 +47,43 @@ COLUMNS = (
 def page(request: AnyRequest, pages: AtPages, actor: By) -> Response[str]:
     """The list that the address describes."""
     query = jobs_query.read(request)
-    now = clock.now()
-    with pages.deck.store.read() as conn:
-        frame = _frame(pages, conn, query, actor.role, now)
-        choices = [
-            ("pipeline", "Pipeline", [each.name for each in pipelines.all(conn)]),
-            ("flow", "Flow", [f.name for f in flows.all(conn, query.value("pipeline"))]),
-            ("queue", "Queue", sorted(queues.ids(conn))),
-        ]
-        own_views = views.of(conn, actor.name)
-    return pages.page(
+    return live.page(
+        pages,
         request,
+        _view(pages, query, actor.role),
         "jobs/page.html",
+        lambda conn: _choices(conn, query, actor),
         noun="jobs",
-        now=now,
         query=query,
-        regions=frame.regions,
-        seen=str(live.seen(frame)),
-        choices=choices,
         ranges=RANGES,
-        views=own_views,
         refused=deeds.why_not(actor, Role.OPERATOR),
     )
 
 
 @get("/jobs/live", opt=VIEWER)
-async def stream(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Stream:
+async def stream(request: AnyRequest, pages: AtPages, actor: By) -> Stream:
     """What changes in that list."""
-    query = jobs_query.read(request)
+    return live.stream(pages, request, _view(pages, jobs_query.read(request), actor.role))
 
-    def draw(_position: int) -> Frame:
-        with deck.store.read() as conn:
-            return _frame(pages, conn, query, actor.role, clock.now())
 
-    view = View(draw, topics=("jobs",), key=("jobs", query, actor.role))
-    return live.stream(deck, pages.drawings, request, view)
+def _view(pages: Pages, query: JobsQuery, role: Role) -> View:
+    return View(
+        lambda conn, now, _: _frame(pages, conn, query, role, now),
+        topics=("jobs",),
+        key=("jobs", query, role),
+    )
+
+
+def _choices(conn: Connection, query: JobsQuery, actor: Actor) -> dict[str, Any]:
+    """What can be chosen beside the text of the filter."""
+    return {
+        "choices": [
+            ("pipeline", "Pipeline", [each.name for each in pipelines.all(conn)]),
+            ("flow", "Flow", [f.name for f in flows.all(conn, query.value("pipeline"))]),
+            ("queue", "Queue", sorted(queues.ids(conn))),
+        ],
+        "views": views.of(conn, actor.name),
+    }
 
 
 @get("/jobs/complete", opt=VIEWER, sync_to_thread=True)

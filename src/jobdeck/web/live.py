@@ -10,17 +10,21 @@ import hashlib
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Hashable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
+from litestar import Response
 from litestar.response import Stream
+from sqlalchemy import Connection
 
+from jobdeck.domain import clock
+from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound, StoreError
 from jobdeck.http.live import Topic
 from jobdeck.http.state import Deck
 from jobdeck.web import watching
-from jobdeck.web.drawings import INTERVAL_S, Drawings, Frame
-from jobdeck.web.render import AnyRequest
+from jobdeck.web.drawings import INTERVAL_S, Frame
+from jobdeck.web.render import AnyRequest, Pages
 
 IDLE_S = 1.0
 """What changes with time alone is drawn once in so many seconds."""
@@ -64,32 +68,53 @@ def seen(frame: Frame) -> Seen:
 
 
 class View(NamedTuple):
-    """What a stream shows: drawn by `draw(position)` whenever one of `topics` changes. Browsers
-    with the same `key` (None: nobody else) may share what is drawn."""
+    """What a page shows: `draw(conn, now, position)` gives its regions, and what its growing list
+    has beyond that position. It is drawn again whenever one of `topics` changes; browsers with
+    the same `key` may share what is drawn."""
 
-    draw: Callable[[int], Frame]
+    draw: Callable[[Connection, Micros, int], Frame]
     topics: Collection[Topic]
-    key: Hashable = None
+    key: Hashable
 
 
-def stream(deck: Deck, drawings: Drawings, request: AnyRequest, view: View) -> Stream:
+def page(
+    pages: Pages,
+    request: AnyRequest,
+    view: View,
+    template: str,
+    read: Callable[[Connection], dict[str, Any]] | None = None,
+    **values: Any,
+) -> Response[str]:
+    """The whole page as it is now. `read` gives what its template takes from the store beside
+    the regions."""
+    now = clock.now()
+    with pages.deck.store.read() as conn:
+        frame = view.draw(conn, now, 0)
+        if read is not None:
+            values |= read(conn)
+    values |= {"now": now, "regions": frame.regions, "seen": str(seen(frame))}
+    return pages.page(request, template, **values)
+
+
+def stream(pages: Pages, request: AnyRequest, view: View) -> Stream:
     """The response that keeps a page up to date until the browser or the server ends it."""
+    deck = pages.deck
     known = str(request.headers.get("last-event-id") or request.query_params.get("seen", ""))
     watched = watching.read(deck, request)
     if watched:
         view = view._replace(topics=(*view.topics, "jobs"))
     return Stream(
-        _events(deck, drawings, view, read_seen(known), watched),
+        _events(pages, view, read_seen(known), watched),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
 async def _events(
-    deck: Deck, drawings: Drawings, view: View, known: Seen, watched: list[int]
+    pages: Pages, view: View, known: Seen, watched: list[int]
 ) -> AsyncIterator[bytes]:
     try:
-        async for text in _changes(deck, drawings, view, known, watched):
+        async for text in _changes(pages, view, known, watched):
             yield text
     except NotFound:
         yield b"event: gone\ndata: \n\n"
@@ -99,18 +124,19 @@ async def _events(
 
 
 async def _changes(
-    deck: Deck, drawings: Drawings, view: View, known: Seen, watched: list[int]
+    pages: Pages, view: View, known: Seen, watched: list[int]
 ) -> AsyncIterator[bytes]:
+    deck = pages.deck
     yield _BEAT
     beat = time.monotonic()
     last = await deck.hub.latest()
-    drawn = await _draw(deck, drawings, view, last, known.position)
+    drawn = await _draw(pages, view, last, known.position)
     yield drawn.event(known) + await _ended(deck, watched)
     async for batch in deck.hub.subscribe(view.topics, after=last, idle_s=IDLE_S):
         began = time.monotonic()
         if batch.changes or batch.reload or drawn.frame.ticks:
             known = drawn.seen
-            drawn = await _draw(deck, drawings, view, batch.last, known.position)
+            drawn = await _draw(pages, view, batch.last, known.position)
             yield drawn.event(known)
         if watched and (batch.reload or any(each.topic == "jobs" for each in batch.changes)):
             yield await _ended(deck, watched)
@@ -136,9 +162,9 @@ class Drawn:
     """A frame with what it takes to send it: worked out once for all who share it. `cost_s` are
     the seconds of CPU that it took."""
 
-    def __init__(self, draw: Callable[[int], Frame], position: int) -> None:
+    def __init__(self, draw: Callable[[], Frame]) -> None:
         began = time.thread_time()
-        self.frame = draw(position)
+        self.frame = draw()
         self.seen = seen(self.frame)
         self.cost_s = time.thread_time() - began
         self._events: dict[Hashable, bytes] = {}
@@ -152,11 +178,13 @@ class Drawn:
         return found
 
 
-async def _draw(deck: Deck, drawings: Drawings, view: View, change: int, position: int) -> Drawn:
-    return await drawings.get(
-        (view.key if view.key is not None else object(), position),
-        change,
-        lambda: deck.run(lambda: Drawn(view.draw, position)),
+async def _draw(pages: Pages, view: View, change: int, position: int) -> Drawn:
+    def draw() -> Frame:
+        with pages.deck.store.read() as conn:
+            return view.draw(conn, clock.now(), position)
+
+    return await pages.drawings.get(
+        (view.key, position), change, lambda: pages.deck.run(lambda: Drawn(draw))
     )
 
 

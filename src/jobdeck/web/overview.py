@@ -7,7 +7,6 @@ from litestar import Response, get
 from litestar.response import Stream
 from sqlalchemy import Connection
 
-from jobdeck.domain import clock
 from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.filters import JobFilter
@@ -17,7 +16,7 @@ from jobdeck.domain.roles import Actor, Role
 from jobdeck.domain.serving import lives
 from jobdeck.domain.states import Status
 from jobdeck.http.auth import VIEWER
-from jobdeck.http.state import AtDeck, By
+from jobdeck.http.state import By
 from jobdeck.store import charts, counters, jobs, pools, queues, schedules, standing
 from jobdeck.web import formats, live, overview_deeds, troubles
 from jobdeck.web.drawings import Frame
@@ -38,52 +37,42 @@ STUCK_S = 5.0
 @get("/", opt=VIEWER, sync_to_thread=True)
 def page(request: AnyRequest, pages: AtPages, actor: By) -> Response[str]:
     """Everything at a glance."""
-    now = clock.now()
-    frame = _draw(pages, actor, now)
-    return pages.page(
-        request,
-        "overview/page.html",
-        noun="overview",
-        now=now,
-        regions=frame.regions,
-        seen=str(live.seen(frame)),
-    )
+    view = _view(pages, actor)
+    return live.page(pages, request, view, "overview/page.html", noun="overview")
 
 
 @get("/live", opt=VIEWER)
-async def stream(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Stream:
+async def stream(request: AnyRequest, pages: AtPages, actor: By) -> Stream:
     """What changes on it."""
+    return live.stream(pages, request, _view(pages, actor))
 
-    def draw(_position: int) -> Frame:
-        return _draw(pages, actor, clock.now())
 
-    view = View(
-        draw,
+def _view(pages: Pages, actor: Actor) -> View:
+    return View(
+        lambda conn, now, _: _frame(pages, conn, actor, now),
         topics=("jobs", "queue", "schedule", "pool"),
         key=("overview", actor.role),
     )
-    return live.stream(deck, pages.drawings, request, view)
 
 
-def _draw(pages: Pages, actor: Actor, now: Micros) -> Frame:
-    with pages.deck.store.read() as conn:
-        counts = counters.totals(conn)
-        all_queues = queues.all(conn, now)
-        every_pool = pools.all(conn)
-        all_schedules = schedules.all(conn)
-        running = jobs.find(conn, JobFilter(status=(Status.RUNNING,)), limit=RUNNING).items
-        failures = _failures(conn, now)
-        stuck = pages.remembered(
-            "stuck", STUCK_S, lambda: standing.stuck(conn, now, STALE_S, troubles.STUCK)
-        )
-        found = [
-            *troubles.of_queues(all_queues, every_pool, now),
-            *troubles.of_pools(every_pool, now),
-            *troubles.of_schedules(all_schedules, now),
-            *troubles.of_flows(conn, {job.flow for job, _ in failures}),
-            *troubles.of_jobs(stuck),
-        ]
-        chart = _activity(conn, now)
+def _frame(pages: Pages, conn: Connection, actor: Actor, now: Micros) -> Frame:
+    counts = counters.totals(conn)
+    all_queues = queues.all(conn, now)
+    every_pool = pools.all(conn)
+    all_schedules = schedules.all(conn)
+    running = jobs.find(conn, JobFilter(status=(Status.RUNNING,)), limit=RUNNING).items
+    failures = _failures(conn, now)
+    stuck = pages.remembered(
+        "stuck", STUCK_S, lambda: standing.stuck(conn, now, STALE_S, troubles.STUCK)
+    )
+    found = [
+        *troubles.of_queues(all_queues, every_pool, now),
+        *troubles.of_pools(every_pool, now),
+        *troubles.of_schedules(all_schedules, now),
+        *troubles.of_flows(conn, {job.flow for job, _ in failures}),
+        *troubles.of_jobs(stuck),
+    ]
+    chart = _activity(conn, now)
     all_pools = [pool for pool in every_pool if lives(pool, now)]
     waiting = counts[Status.PENDING]
     shared = {

@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from jobdeck.domain import clock
 from jobdeck.http.auth import VIEWER
-from jobdeck.http.state import AtDeck
 from jobdeck.store import flows, jobs, pipelines, queues
 from jobdeck.web import live
 from jobdeck.web.drawings import Frame
@@ -84,7 +83,7 @@ def _best(names: Iterable[str], wanted: str) -> list[str]:
 
 
 @get("/watched", opt=VIEWER)
-async def watched(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Stream:
+async def watched(request: AnyRequest, pages: AtPages) -> Stream:
     """The end of jobs that this browser waits for, while its page is hidden and shows nothing."""
-    view = View(lambda _position: Frame({}), topics=("jobs",), key="watched")
-    return live.stream(deck, pages.drawings, request, view)
+    view = View(lambda *_: Frame({}), topics=("jobs",), key="watched")
+    return live.stream(pages, request, view)

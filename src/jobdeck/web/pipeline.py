@@ -7,13 +7,12 @@ from litestar.params import FromPath
 from litestar.response import Stream
 from sqlalchemy import Connection
 
-from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import Flow, Pipeline, Schedule
 from jobdeck.domain.roles import Actor
 from jobdeck.http.auth import VIEWER
-from jobdeck.http.state import AtDeck, By
+from jobdeck.http.state import By
 from jobdeck.store import counters, flows, jobs, pipelines, recent, schedules
 from jobdeck.web import flow_words, health, live, pipeline_deeds, schema_words
 from jobdeck.web import pipelines as table
@@ -28,32 +27,22 @@ VERSIONS = 20
 @get("/pipelines/{name:str}", opt=VIEWER, sync_to_thread=True)
 def page(request: AnyRequest, pages: AtPages, actor: By, name: FromPath[str]) -> Response[str]:
     """All about it."""
-    now = clock.now()
-    with pages.deck.store.read() as conn:
-        frame = _frame(pages, conn, pipelines.get(conn, name), actor, now)
-    return pages.page(
-        request,
-        "pipeline/page.html",
-        noun="pipelines",
-        now=now,
-        name=name,
-        regions=frame.regions,
-        seen=str(live.seen(frame)),
-    )
+    view = _view(pages, name, actor)
+    return live.page(pages, request, view, "pipeline/page.html", noun="pipelines", name=name)
 
 
 @get("/pipelines/{name:str}/live", opt=VIEWER)
-async def stream(
-    request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, name: FromPath[str]
-) -> Stream:
+async def stream(request: AnyRequest, pages: AtPages, actor: By, name: FromPath[str]) -> Stream:
     """What changes about it."""
+    return live.stream(pages, request, _view(pages, name, actor))
 
-    def draw(_position: int) -> Frame:
-        with deck.store.read() as conn:
-            return _frame(pages, conn, pipelines.get(conn, name), actor, clock.now())
 
-    view = View(draw, topics=(*table.TOPICS, "schedule"), key=("pipeline", name, actor.role))
-    return live.stream(deck, pages.drawings, request, view)
+def _view(pages: Pages, name: str, actor: Actor) -> View:
+    return View(
+        lambda conn, now, _: _frame(pages, conn, pipelines.get(conn, name), actor, now),
+        topics=(*table.TOPICS, "schedule"),
+        key=("pipeline", name, actor.role),
+    )
 
 
 def _frame(pages: Pages, conn: Connection, pipeline: Pipeline, actor: Actor, now: Micros) -> Frame:

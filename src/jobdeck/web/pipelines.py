@@ -8,13 +8,12 @@ from litestar.response import Stream
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.health import Run
 from jobdeck.domain.records import Flow, Pipeline
 from jobdeck.domain.roles import Actor
 from jobdeck.http.auth import VIEWER
-from jobdeck.http.state import AtDeck, By
+from jobdeck.http.state import By
 from jobdeck.store import flows, pipelines, recent
 from jobdeck.web import health, live, pipeline_deeds
 from jobdeck.web.deeds import Deed
@@ -57,31 +56,22 @@ def _read(request: AnyRequest) -> PipelinesQuery:
 def page(request: AnyRequest, pages: AtPages, actor: By) -> Response[str]:
     """Every pipeline by name."""
     query = _read(request)
-    now = clock.now()
-    with pages.deck.store.read() as conn:
-        frame = _frame(pages, conn, query, actor, now)
-    return pages.page(
-        request,
-        "pipelines/page.html",
-        noun="pipelines",
-        now=now,
-        query=query,
-        regions=frame.regions,
-        seen=str(live.seen(frame)),
-    )
+    view = _view(pages, query, actor)
+    return live.page(pages, request, view, "pipelines/page.html", noun="pipelines", query=query)
 
 
 @get("/pipelines/live", opt=VIEWER)
-async def stream(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Stream:
+async def stream(request: AnyRequest, pages: AtPages, actor: By) -> Stream:
     """What changes in the table."""
-    query = _read(request)
+    return live.stream(pages, request, _view(pages, _read(request), actor))
 
-    def draw(_position: int) -> Frame:
-        with deck.store.read() as conn:
-            return _frame(pages, conn, query, actor, clock.now())
 
-    view = View(draw, topics=TOPICS, key=("pipelines", query, actor.role))
-    return live.stream(deck, pages.drawings, request, view)
+def _view(pages: Pages, query: PipelinesQuery, actor: Actor) -> View:
+    return View(
+        lambda conn, now, _: _frame(pages, conn, query, actor, now),
+        topics=TOPICS,
+        key=("pipelines", query, actor.role),
+    )
 
 
 def _frame(

@@ -6,14 +6,13 @@ from litestar import Response, get
 from litestar.response import Stream
 from sqlalchemy import Connection
 
-from jobdeck.domain import clock
 from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.records import Queue, Schedule
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.domain.states import Status
 from jobdeck.http.auth import VIEWER
-from jobdeck.http.state import AtDeck, By
+from jobdeck.http.state import By
 from jobdeck.store import queues, schedules
 from jobdeck.web import deeds, live, tables, troubles
 from jobdeck.web.drawings import Frame
@@ -42,40 +41,30 @@ COLUMNS = (
 def page(request: AnyRequest, pages: AtPages, actor: By) -> Response[str]:
     """Every schedule."""
     table = _table(request)
-    now = clock.now()
-    with pages.deck.store.read() as conn:
-        frame = _frame(pages, conn, table, actor, now)
-    return pages.page(
-        request,
-        "schedules/page.html",
-        noun="schedules",
-        now=now,
-        table=table,
-        regions=frame.regions,
-        seen=str(live.seen(frame)),
-        refused=deeds.why_not(actor, Role.OPERATOR),
+    view = _view(pages, table, actor)
+    refused = deeds.why_not(actor, Role.OPERATOR)
+    return live.page(
+        pages, request, view, "schedules/page.html", noun="schedules", table=table, refused=refused
     )
 
 
 @get("/schedules/live", opt=VIEWER)
-async def stream(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Stream:
+async def stream(request: AnyRequest, pages: AtPages, actor: By) -> Stream:
     """What changes in them."""
-    table = _table(request)
-
-    def draw(_position: int) -> Frame:
-        with deck.store.read() as conn:
-            return _frame(pages, conn, table, actor, clock.now())
-
-    key = ("schedules", *sorted(table.pairs().items()), actor.role)
-    topics = ("jobs", "queue", "schedule")
-    return live.stream(deck, pages.drawings, request, View(draw, topics, key))
+    return live.stream(pages, request, _view(pages, _table(request), actor))
 
 
 def _table(request: AnyRequest) -> "Table[Schedule]":
     asked = request.query_params
-    shown = str(asked.get("show", ""))
-    query = {"q": str(asked.get("q", "")).strip(), "show": shown if shown in SHOWN else ""}
-    return tables.read(COLUMNS, asked.get("sort"), query)
+    return tables.read(COLUMNS, asked, SHOWN, q=tables.sought(asked))
+
+
+def _view(pages: Pages, table: "Table[Schedule]", actor: Actor) -> View:
+    return View(
+        lambda conn, now, _: _frame(pages, conn, table, actor, now),
+        topics=("jobs", "queue", "schedule"),
+        key=("schedules", *sorted(table.pairs().items()), actor.role),
+    )
 
 
 def _frame(

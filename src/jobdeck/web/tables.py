@@ -1,6 +1,6 @@
 """Short lists that are read whole: their columns, the order that an address asks for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -57,12 +57,20 @@ class Table(Struct, Generic[T], frozen=True, kw_only=True):
         return list(rows)
 
 
-def read(columns: Sequence[Column], sort: Any, query: dict[str, str]) -> "Table[Any]":
-    """The list that an address asks for; an order that is none is left out."""
-    text = str(sort or "")
+def read(
+    columns: Sequence[Column], asked: Mapping[str, Any], show: Collection[str], **query: str
+) -> "Table[Any]":
+    """The list that an address asks for, narrowed by `query` and to one of `show`; an order or a
+    choice that is none is left out."""
+    sort, shown = str(asked.get("sort", "")), str(asked.get("show", ""))
     known = {column.name for column in columns if column.sorts}
     return Table(
         columns=columns,
-        sort=text if text.removeprefix("-") in known else "",
-        query=query,
+        sort=sort if sort.removeprefix("-") in known else "",
+        query={**query, "show": shown if shown in show else ""},
     )
+
+
+def sought(asked: Mapping[str, Any]) -> str:
+    """The text that the rows of a list must have in them."""
+    return str(asked.get("q", "")).strip()

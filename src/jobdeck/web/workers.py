@@ -7,14 +7,13 @@ from litestar import Response, get
 from litestar.response import Stream
 from sqlalchemy import Connection
 
-from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.records import Worker
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.domain.serving import lives
 from jobdeck.domain.states import Status
 from jobdeck.http.auth import VIEWER
-from jobdeck.http.state import AtDeck, By
+from jobdeck.http.state import By
 from jobdeck.store import pools
 from jobdeck.web import deeds, live, tables
 from jobdeck.web.drawings import Frame
@@ -42,40 +41,32 @@ COLUMNS = (
 def page(request: AnyRequest, pages: AtPages, actor: By) -> Response[str]:
     """Every pool, and the workers of the one that the address names, or of all."""
     table = _table(request)
-    now = clock.now()
-    with pages.deck.store.read() as conn:
-        frame = _frame(pages, conn, table, actor, now)
-    return pages.page(
-        request,
-        "workers/page.html",
-        noun="workers",
-        now=now,
-        table=table,
-        regions=frame.regions,
-        seen=str(live.seen(frame)),
-        refused=deeds.why_not(actor, Role.OPERATOR),
+    view = _view(pages, table, actor)
+    refused = deeds.why_not(actor, Role.OPERATOR)
+    return live.page(
+        pages, request, view, "workers/page.html", noun="workers", table=table, refused=refused
     )
 
 
 @get("/workers/live", opt=VIEWER)
-async def stream(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Stream:
+async def stream(request: AnyRequest, pages: AtPages, actor: By) -> Stream:
     """What changes in them."""
-    table = _table(request)
-
-    def draw(_position: int) -> Frame:
-        with deck.store.read() as conn:
-            return _frame(pages, conn, table, actor, clock.now())
-
-    key = ("workers", *sorted(table.pairs().items()), actor.role)
-    return live.stream(deck, pages.drawings, request, View(draw, ("jobs", "pool"), key))
+    return live.stream(pages, request, _view(pages, _table(request), actor))
 
 
 def _table(request: AnyRequest) -> "Table[Worker]":
     asked = request.query_params
     pool = str(asked.get("pool", ""))
-    busy = "busy" if asked.get("show") == "busy" else ""
-    query = {"pool": pool if pool.isascii() and pool.isdecimal() else "", "show": busy}
-    return tables.read(COLUMNS, asked.get("sort"), query)
+    chosen = pool if pool.isascii() and pool.isdecimal() else ""
+    return tables.read(COLUMNS, asked, ("busy",), pool=chosen)
+
+
+def _view(pages: Pages, table: "Table[Worker]", actor: Actor) -> View:
+    return View(
+        lambda conn, now, _: _frame(pages, conn, table, actor, now),
+        topics=("jobs", "pool"),
+        key=("workers", *sorted(table.pairs().items()), actor.role),
+    )
 
 
 def _frame(

@@ -9,7 +9,7 @@ from jobdeck.web.live import Seen
 
 def event(frame: Frame, known: Seen) -> tuple[str, Seen]:
     """The event as text, and what the browser shows afterwards."""
-    drawn = live.Drawn(lambda _position: frame, known.position)
+    drawn = live.Drawn(lambda: frame)
     return drawn.event(known).decode(), drawn.seen
 
 
