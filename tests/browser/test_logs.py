@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND
@@ -46,6 +46,38 @@ def test_a_line_is_found_and_leads_to_its_place_in_the_log(site: Site, visit: Vi
     expect(page).to_have_url(re.compile(f"/jobs/{job}\\?line="))
     expect(page.locator(":target .text")).to_have_text("the needle at hand")
     expect(page.locator(":target")).to_be_in_viewport()
+
+
+def test_the_last_choice_counts_whatever_is_answered_first(site: Site, visit: Visit) -> None:
+    job = site.world.create("weather")
+    site.world.log(job, "a thimble", *(f"hay {n}" for n in range(21_000)), ("error", "a thimble"))
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page = visit(site, "/logs")
+    page.route("**/logs/more?*", hold)
+    level = page.get_by_label("Least level")
+    page.get_by_label("Text in the line").fill("thimble")
+    with page.expect_request("**/logs/more?*"):
+        page.keyboard.press("Enter")
+    lines = page.locator(".found-line")
+    level.select_option("error")
+    expect(page).to_have_url(re.compile("level=error"))
+    with page.expect_event("requestfinished", lambda seen: "level" not in seen.url):
+        held[0].continue_()  # what the list before goes on with comes only now
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(lines).to_have_text([re.compile("error.*a thimble", re.DOTALL)])
+
+    page.unroute("**/logs/more?*")
+    page.route("**/logs?*level=warning*", hold)
+    with page.expect_request("**/logs?*level=warning*"):
+        level.select_option("warning")
+    with page.expect_event("requestfailed", lambda seen: "level=warning" in seen.url):
+        page.get_by_role("link", name="Clear").click()
+    expect(page).to_have_url(re.compile("/logs$"))
+    expect(level).to_have_value("")
 
 
 def test_it_fits_a_phone_and_works_without_script(site: Site, visit: Visit) -> None:

@@ -27,8 +27,12 @@ TEMPLATES = Path(__file__).parent / "templates"
 T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
 
-IN_PLACE = Markup("hx-boost:inherited=\"select:#main, target:#main, swap:'outerMorph show:none'\"")
-"""For what leads to the same page with other conditions: only what differs changes."""
+IN_PLACE = Markup(
+    "hx-boost:inherited=\"select:#main, target:#main, swap:'outerMorph show:none'\""
+    ' hx-sync:inherited="#main:replace"'
+)
+"""For what leads to the same page with other conditions: only what differs changes. Of several
+requests the last one counts, whatever is answered first."""
 
 
 class Pages:

@@ -86,17 +86,21 @@
 
   async function load(from) {
     if ("busy" in from.dataset) return;
+    const { url } = from.dataset;
+    // A log that was replaced meanwhile may go on with the same link.
+    const over = () => !from.isConnected || from.dataset.url !== url;
     from.dataset.busy = "";
     try {
-      put(from, await fetchPart(from.dataset.url));
+      const content = await fetchPart(url);
+      if (!over()) put(from, content);
     } catch {
+      if (over()) return;
       delete from.dataset.busy;
       from.textContent = "These lines could not be loaded. Try again";
     }
   }
 
   function put(from, content) {
-    if (!from.isConnected) return;
     const element = box();
     const way = "earlier" in from.dataset ? "earlier" : "later";
     const [height, top] = [element.scrollHeight, element.scrollTop];
@@ -137,7 +141,9 @@
   }
 
   async function jump(place) {
-    const content = await fetchPart(address(lines().dataset.url, place));
+    const { url } = lines().dataset;
+    const content = await fetchPart(address(url, place));
+    if (lines()?.dataset.url !== url) return;
     missed = false;
     lines().replaceChildren(...content.children);
     watch();

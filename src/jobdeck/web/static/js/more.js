@@ -7,17 +7,22 @@
 
   async function load(link) {
     if ("busy" in link.dataset || document.hidden) return;
+    const { url } = link.dataset;
+    // A list that was replaced meanwhile may go on with the same link.
+    const over = () => !link.isConnected || link.dataset.url !== url;
     link.dataset.busy = "";
     link.classList.add("busy");
     try {
-      const response = await fetch(link.dataset.url, { headers: { "HX-Request": "true" } });
+      const response = await fetch(url, { headers: { "HX-Request": "true" } });
       if (!response.ok) throw new Error(response.status);
       const part = document.createElement("template");
       part.innerHTML = await response.text();
       jobdeck.times.localise(part.content);
-      if (link.isConnected) link.replaceWith(part.content);
+      if (over()) return;
+      link.replaceWith(part.content);
       watch();
     } catch {
+      if (over()) return;
       delete link.dataset.busy;
       link.textContent = "That did not work. Try again";
       setTimeout(watch, AGAIN_MS);

@@ -50,6 +50,22 @@
     form.requestSubmit();
   });
 
+  // What an answer says of the filter holds, also for a list from which somebody has chosen before;
+  // but not for what was chosen while the answer was on its way.
+  const chosen = new WeakMap();
+  let asked = 0;
+  document.addEventListener("input", ({ target }) => chosen.set(target, performance.now()));
+  document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+    if (ctx.target?.id === "main") asked = performance.now();
+  });
+  document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+    if (ctx.target?.id !== "main") return;
+    for (const list of document.querySelectorAll("#main form[role=search] select")) {
+      if (chosen.get(list) > asked) continue;
+      list.selectedIndex = Math.max([...list.options].findIndex((option) => option.defaultSelected), 0);
+    }
+  });
+
   // Empty conditions stay out of the address.
   document.addEventListener("formdata", (event) => {
     if (!event.target.matches(".filter")) return;
