@@ -1,5 +1,6 @@
 """The same done to many jobs of the list: those that were selected, or everything that matches."""
 
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -10,7 +11,6 @@ from jobdeck.actions import bulk as actions
 from jobdeck.actions import export as export_actions
 from jobdeck.domain import bulk, clock
 from jobdeck.domain.bulk import AT_ONCE, Bulk, Order
-from jobdeck.domain.errors import InvalidValue, JobdeckError
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import Job
 from jobdeck.domain.roles import Actor
@@ -18,10 +18,19 @@ from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import jobs, queues, selections
 from jobdeck.web import deeds, jobs_query
-from jobdeck.web.deeds import Form, Outcome, Target
+from jobdeck.web.deeds import Done, Form, Outcome, Report, Target
+from jobdeck.web.fields import (
+    Answers,
+    Field,
+    again_from_field,
+    number_field,
+    reason,
+    reason_field,
+    refill,
+    whole,
+)
 from jobdeck.web.formats import number, plural
-from jobdeck.web.params_form import Field
-from jobdeck.web.render import AnyRequest, AtPages, Pages
+from jobdeck.web.render import AnyRequest, AtPages
 
 PATHS = [f"/jobs/bulk/{verb}" for verb in bulk.VERBS]
 SHOWN = 20
@@ -33,7 +42,7 @@ class _Words(NamedTuple):
     text: str
     icon: str
     danger: bool = False
-    reason: bool = False
+    required: bool = False
 
 
 _ANEW = "Those that have ended are skipped."
@@ -44,7 +53,7 @@ _WORDS = {
         "Those that wait will not start; running ones are asked to end by themselves, and killed "
         f"if they have not after the grace time. Their children are stopped, too. {_ANEW}",
         "stop",
-        reason=True,
+        required=True,
     ),
     "kill": _Words(
         "Kill",
@@ -52,7 +61,7 @@ _WORDS = {
         f"Their children are killed, too. {_ANEW}",
         "kill",
         danger=True,
-        reason=True,
+        required=True,
     ),
     "retry": _Words(
         "Retry",
@@ -66,7 +75,7 @@ _WORDS = {
         "are skipped.",
         "delete",
         danger=True,
-        reason=True,
+        required=True,
     ),
     "priority": _Words("Change the priority of", _WAITING, "up"),
     "move": _Words("Move", _WAITING, "queues"),
@@ -88,24 +97,21 @@ class _Meant(NamedTuple):
 async def ask(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Response[str]:
     """The form: how many jobs, which, and why."""
     meant = await _meant(request, deck)
-    form = await deck.run(lambda: _form(deck, _named(request), meant, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_form, deck, deeds.named(request), meant))
 
 
 @post(PATHS, opt=OPERATOR, status_code=200)
 async def do(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Response[Any]:
     """Do it to a few at once, or create the job that does it to all of them."""
-    verb = _named(request)
+    verb = deeds.named(request)
     meant = await _meant(request, deck)
-    given = await deeds.answers(request)
-    try:
+
+    def act(given: Answers) -> Done | Report:
         order = _order(verb, given)
-        why = deeds.check_reason(given) if _WORDS[verb].reason else given.get("reason", "")
-        found = await deck.run(lambda: _carry_out(deck, actor, why, order, meant))
-    except JobdeckError as error:
-        form = await deck.run(lambda: _form(deck, verb, meant, given))
-        return deeds.show(pages, request, form, error)
-    return _answer(pages, request, found)
+        why = reason(given, required=_WORDS[verb].required)
+        return _told(_carry_out(deck, actor, why, order, meant))
+
+    return await deeds.do(pages, request, partial(_form, deck, verb, meant), act)
 
 
 EXPORT_PATH = "/jobs/bulk/export"
@@ -115,42 +121,38 @@ EXPORT_PATH = "/jobs/bulk/export"
 async def ask_export(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Response[str]:
     """The form of an export."""
     meant = await _meant(request, deck)
-    form = await deck.run(lambda: _export_form(deck, meant, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_export_form, deck, meant))
 
 
 @post(EXPORT_PATH, opt=OPERATOR, status_code=200)
 async def export(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Response[Any]:
     """Create the job that writes the file."""
     meant = await _meant(request, deck)
-    given = await deeds.answers(request)
-    try:
-        job = await deck.run(
-            lambda: export_actions.start(
-                *(deck.store, actor, given.get("reason", "")),
-                format_=given.get("format", ""),
-                ids=meant.ids,
-                wanted=meant.wanted,
-                text=meant.text,
-                upto=meant.upto,
-            )
+
+    def act(given: Answers) -> Done:
+        job = export_actions.start(
+            *(deck.store, actor, reason(given, required=False)),
+            format_=given.get("format", ""),
+            ids=meant.ids,
+            wanted=meant.wanted,
+            text=meant.text,
+            upto=meant.upto,
         )
-    except JobdeckError as error:
-        form = await deck.run(lambda: _export_form(deck, meant, given))
-        return deeds.show(pages, request, form, error)
-    path = f"/jobs/{job.id}"
-    notice = f"Job {job.id} writes the file and keeps it."
-    return deeds.done(pages, request, notice, to=path, link=path, watch=job.id)
+        path = f"/jobs/{job.id}"
+        notice = f"Job {job.id} writes the file and keeps it."
+        return Done(notice=notice, to=path, link=path, watch=job.id)
+
+    return await deeds.do(pages, request, partial(_export_form, deck, meant), act)
 
 
-def _export_form(deck: Deck, meant: _Meant, given: dict[str, str]) -> Form:
+def _export_form(deck: Deck, meant: _Meant, given: Answers) -> Form:
     with deck.store.read() as conn:
         told = actions.survey(
             conn, Order(action="stop"), meant.ids, meant.wanted, upto=meant.upto, examples=0
         )
     many = _many(told)
     options = [("csv", "CSV, for spreadsheets"), ("jsonl", "JSON, one job on each line")]
-    value = given.get("format", "csv")
+    chosen = Field(name="format", label="Format", kind="choice", value="csv", options=options)
     return Form(
         address=_address("export", meant),
         back=_back(meant),
@@ -160,15 +162,10 @@ def _export_form(deck: Deck, meant: _Meant, given: dict[str, str]) -> Form:
         icon="download",
         hidden=[("id", str(each)) for each in meant.ids],
         fields=[
-            Field(name="format", label="Format", kind="choice", value=value, options=options),
-            deeds.reason_field(given.get("reason", ""), required=False),
+            *refill([chosen], given),
+            reason_field(given, required=False),
         ],
     )
-
-
-def _named(request: AnyRequest) -> str:
-    path: str = request.scope["path"]
-    return path.rstrip("/").rpartition("/")[2]
 
 
 async def _meant(request: AnyRequest, deck: Deck) -> _Meant:
@@ -191,12 +188,8 @@ def _newest(deck: Deck) -> int:
         return selections.newest(conn)
 
 
-def _order(verb: str, given: dict[str, str]) -> Order:
-    text = given.get("priority", "").strip()
-    try:
-        priority = int(text) if text else None
-    except ValueError:
-        raise InvalidValue("priority", f"{text!r} is not a whole number") from None
+def _order(verb: str, given: Answers) -> Order:
+    priority = whole(given, "priority")
     return bulk.order(verb, given.get("from", "failed_step"), priority, given.get("queue", ""))
 
 
@@ -214,25 +207,26 @@ def _carry_out(deck: Deck, actor: Actor, why: str, order: Order, meant: _Meant) 
     return Bulk(action=order.action, number=len(meant.ids), job=job)
 
 
-def _answer(pages: Pages, request: AnyRequest, found: Bulk) -> Response[Any]:
+def _told(found: Bulk) -> Done | Report:
+    """What came of it."""
     past = bulk.PAST[found.action]
     if found.job is not None:
         path = f"/jobs/{found.job.id}"
         notice = f"Job {found.job.id} does it, one after the other."
-        return deeds.done(pages, request, notice, to=path, link=path, watch=found.job.id)
+        return Done(notice=notice, to=path, link=path, watch=found.job.id)
     skipped = [item for item in found.items if item.outcome != bulk.DONE]
     if not skipped:
         notice = f"{plural(found.number, 'job')} {past}."
-        return deeds.done(pages, request, notice, to="/jobs", tone="completed")
+        return Done(notice=notice, to="/jobs", tone="completed")
     outcomes = [
         Outcome(f"Job {item.job}", item.message or past, failed=item.outcome != bulk.DONE)
         for item in (*skipped, *(each for each in found.items if each.outcome == bulk.DONE))
     ]
     title = f"{number(len(outcomes) - len(skipped))} {past}, {number(len(skipped))} skipped"
-    return deeds.report(pages, request, outcomes, to="/jobs", noun="jobs", title=title)
+    return Report(outcomes=outcomes, to="/jobs", noun="jobs", title=title)
 
 
-def _form(deck: Deck, verb: str, meant: _Meant, given: dict[str, str]) -> Form:
+def _form(deck: Deck, verb: str, meant: _Meant, given: Answers) -> Form:
     """The form, with the answers given before.
 
     Raises:
@@ -260,8 +254,8 @@ def _form(deck: Deck, verb: str, meant: _Meant, given: dict[str, str]) -> Form:
         targets=_targets(examples, told),
         hidden=[("id", str(each)) for each in meant.ids],
         fields=[
-            *_own_fields(verb, known, given),
-            deeds.reason_field(given.get("reason", ""), required=words.reason),
+            *refill(_own_fields(verb, known), given),
+            reason_field(given, required=words.required),
         ],
     )
 
@@ -289,34 +283,12 @@ def _targets(examples: list[Job], told: Bulk) -> list[Target]:
     return found
 
 
-def _own_fields(verb: str, known: list[str], given: dict[str, str]) -> list[Field]:
+def _own_fields(verb: str, known: list[str]) -> list[Field]:
     if verb == "retry":
-        options = [("failed_step", "From the step that failed"), ("start", "From the start")]
-        value = given.get("from", "failed_step")
-        return [
-            Field(name="from", label="Where to go on", kind="choice", value=value, options=options)
-        ]
+        return [again_from_field("From the step that failed")]
     if verb == "priority":
-        return [
-            Field(
-                name="priority",
-                label="Priority",
-                kind="number",
-                step="1",
-                value=given.get("priority", "0"),
-                hint="Larger goes first.",
-                required=True,
-            )
-        ]
+        return [number_field("priority", "Priority", 0, "Larger goes first.", required=True)]
     if verb == "move":
-        return [
-            Field(
-                name="queue",
-                label="Queue",
-                kind="select",
-                value=given.get("queue", ""),
-                options=[(name, name) for name in known],
-                required=True,
-            )
-        ]
+        options = [(name, name) for name in known]
+        return [Field(name="queue", label="Queue", kind="select", options=options, required=True)]
     return []

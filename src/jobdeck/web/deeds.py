@@ -8,22 +8,20 @@ from urllib.parse import quote
 from litestar import Response
 from litestar.datastructures import Cookie
 from litestar.enums import MediaType
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from jobdeck.domain import clock
 from jobdeck.domain.errors import InvalidValue, JobdeckError, NotFound
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http import problems
 from jobdeck.web import formats, watching
-from jobdeck.web.params_form import Field
+from jobdeck.web.fields import Answers, Field
 from jobdeck.web.render import AnyRequest, Pages, is_part
 
 T = TypeVar("T")
 
 NOTICED: Final = 6
 """So many outcomes fit into a notice."""
-
-REASON_HINT: Final = "It stands in the audit, beside your name."
 
 
 class Deed(Struct, frozen=True, kw_only=True):
@@ -54,6 +52,28 @@ class Outcome(Struct, frozen=True):
     job: int | None = None
 
 
+class Done(Struct, frozen=True, kw_only=True):
+    """A deed is done. The page stays where it is, or goes `to` a path if `move` is set; without
+    script it always goes there. This browser is told when the job `watch` has ended; the notice
+    leads to the path `link`."""
+
+    notice: str
+    to: str
+    tone: str = ""
+    move: bool = False
+    watch: int | None = None
+    link: str = ""
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """What became of each target: told in a notice, or in the dialog if anything failed."""
+
+    outcomes: list[Outcome]
+    to: str
+    noun: str
+    title: str = ""
+
+
 class Form(Struct, frozen=True, kw_only=True):
     """What is asked before something is done. `address` takes the answer, `back` is the page
     that it was opened from; both are paths of the deck. `hidden` goes with the answer; `preview`
@@ -80,18 +100,6 @@ class Wrong(Struct, frozen=True):
 
     text: str
     field: str = ""
-
-
-def reason_field(value: str = "", *, required: bool) -> Field:
-    """Asks why."""
-    return Field(
-        name="reason",
-        label="Reason",
-        value=value,
-        hint=REASON_HINT,
-        required=required,
-        focus=True,
-    )
 
 
 def why_not(actor: Actor, role: Role) -> str:
@@ -143,29 +151,60 @@ def each(
     return outcomes
 
 
-async def answers(request: AnyRequest) -> dict[str, str]:
+async def answers(request: AnyRequest) -> Answers:
     """What a form says; of a repeated field, the last."""
     form = await request.form()
     return {str(name): str(value) for name, value in form.multi_items()}
 
 
-def check_reason(given: dict[str, str]) -> str:
-    """The reason, which a destructive deed must have.
+def named(request: AnyRequest) -> str:
+    """The deed that the address names at its end."""
+    path: str = request.scope["path"]
+    return path.rstrip("/").removesuffix("/check").rpartition("/")[2]
 
-    Raises:
-        InvalidValue: there is none.
-    """
-    reason = given.get("reason", "").strip()
-    if not reason:
-        raise InvalidValue("reason", "say why, in a few words")
-    return reason
+
+async def ask(
+    pages: Pages, request: AnyRequest, form: Callable[[Answers], Form], given: Answers | None = None
+) -> Response[str]:
+    """The form of a deed, perhaps with some of it filled in."""
+    return show(pages, request, await pages.deck.run(lambda: form(given or {})))
+
+
+async def do(
+    pages: Pages,
+    request: AnyRequest,
+    form: Callable[[Answers], Form],
+    act: Callable[[Answers], Done | Report],
+) -> Response[Any]:
+    """Do what the form asked for, and say what came of it; or show the form again with what is
+    wrong."""
+    given = await answers(request)
+    try:
+        told = await pages.deck.run(lambda: act(given))
+    except JobdeckError as error:
+        return show(pages, request, await pages.deck.run(lambda: form(given)), error)
+    return _report(pages, request, told) if isinstance(told, Report) else done(pages, request, told)
+
+
+async def check(
+    pages: Pages,
+    request: AnyRequest,
+    form: Callable[[Answers], Form],
+    rehearse: Callable[[Answers], None],
+) -> Response[str]:
+    """What is wrong with the form as it stands, put beside the field that it is about."""
+    given = await answers(request)
+    shown = await pages.deck.run(lambda: form(given))
+    wrong = None
+    try:
+        await pages.deck.run(lambda: rehearse(given))
+    except JobdeckError as error:
+        wrong = _wrong(error, shown)
+    return pages.page(request, "deed_check.html", form=shown, error=wrong)
 
 
 def show(
-    pages: Pages,
-    request: AnyRequest,
-    form: Form,
-    error: JobdeckError | None = None,
+    pages: Pages, request: AnyRequest, form: Form, error: JobdeckError | None = None
 ) -> Response[str]:
     """The form, with what was wrong with the last answer."""
     return pages.page(
@@ -179,20 +218,6 @@ def show(
     )
 
 
-def checked(
-    pages: Pages, request: AnyRequest, form: Form, error: JobdeckError | None
-) -> Response[str]:
-    """What is wrong with a form that is being filled in, put beside the field that it is about."""
-    wrong = _wrong(error, form) if error else None
-    return pages.page(request, "deed_check.html", form=form, error=wrong)
-
-
-def refill(field: Field, given: dict[str, str]) -> Field:
-    """The field with what was answered before."""
-    value: Any = given.get(field.name, "")
-    return structs.replace(field, value=value == "true" if field.kind == "check" else value)
-
-
 def _wrong(error: JobdeckError, form: Form) -> Wrong:
     if isinstance(error, InvalidValue):
         text = str(error).removeprefix(f"{error.field}: ")
@@ -203,45 +228,29 @@ def _wrong(error: JobdeckError, form: Form) -> Wrong:
     return Wrong(str(error))
 
 
-def done(
-    pages: Pages,
-    request: AnyRequest,
-    notice: str,
-    *,
-    to: str,
-    tone: str = "",
-    move: bool = False,
-    watch: int | None = None,
-    link: str = "",
-) -> Response[Any]:
-    """Says that it is done. The page stays where it is, or goes `to` a path if `move` is set;
-    without script it always goes there. This browser is told when the job `watch` has ended;
-    the notice leads to the path `link`."""
-    address = pages.url(to)
+def done(pages: Pages, request: AnyRequest, told: Done) -> Response[Any]:
+    """Says that it is done."""
+    address = pages.url(told.to)
     if not is_part(request):
-        response = _redirect(pages, notice, 303, {"Location": address})
-    elif move:
-        response = _redirect(pages, notice, 200, {"HX-Redirect": address})
+        response = _redirect(pages, told.notice, 303, {"Location": address})
+    elif told.move:
+        response = _redirect(pages, told.notice, 200, {"HX-Redirect": address})
     else:
-        leads = pages.url(link) if link else ""
-        detail = {"notice": notice, "tone": tone, "address": leads, "watch": watch}
-        told = {"jobdeck:done": detail}
-        response = Response(None, status_code=204, headers={"HX-Trigger": json.dumps(told)})
-    if watch is not None:
-        watching.add(pages, request, response, watch)
+        detail = {
+            "notice": told.notice,
+            "tone": told.tone,
+            "address": pages.url(told.link) if told.link else "",
+            "watch": told.watch,
+        }
+        trigger = json.dumps({"jobdeck:done": detail})
+        response = Response(None, status_code=204, headers={"HX-Trigger": trigger})
+    if told.watch is not None:
+        watching.add(pages, request, response, told.watch)
     return response
 
 
-def report(
-    pages: Pages,
-    request: AnyRequest,
-    outcomes: Sequence[Outcome],
-    *,
-    to: str,
-    noun: str,
-    title: str = "",
-) -> Response[Any]:
-    """Says what became of each target: in a notice, or in the dialog if anything failed."""
+def _report(pages: Pages, request: AnyRequest, told: Report) -> Response[Any]:
+    outcomes = told.outcomes
     failed = sum(outcome.failed for outcome in outcomes)
     if not failed:
         shown = [f"{o.name}: {o.text}" for o in outcomes[:NOTICED]]
@@ -250,14 +259,16 @@ def report(
         text = ". ".join(shown).rstrip(".") + "."
         job = outcomes[0].job if len(outcomes) == 1 else None
         link = "" if job is None else f"/jobs/{job}"
-        return done(pages, request, text, to=to, tone="completed", link=link, watch=job)
+        made = Done(notice=text, to=told.to, tone="completed", link=link, watch=job)
+        return done(pages, request, made)
+    count = f"{formats.number(failed)} of {formats.number(len(outcomes))} failed"
     return pages.page(
         request,
         "outcomes.html" if is_part(request) else "outcomes_page.html",
-        noun=noun,
+        noun=told.noun,
         now=clock.now(),
-        back=to,
-        title=title or f"{formats.number(failed)} of {formats.number(len(outcomes))} failed",
+        back=told.to,
+        title=told.title or count,
         outcomes=outcomes,
     )
 

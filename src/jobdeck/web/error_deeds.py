@@ -1,5 +1,6 @@
 """What can be done to an error group: resolve it, open it again, retry its jobs."""
 
+from functools import partial
 from typing import Any
 
 from litestar import Response, get, post
@@ -7,19 +8,41 @@ from litestar.params import FromPath
 
 from jobdeck.actions import error_groups as actions
 from jobdeck.domain import clock
-from jobdeck.domain.bulk import DONE, Bulk
-from jobdeck.domain.errors import JobdeckError
+from jobdeck.domain.bulk import DONE
 from jobdeck.domain.records import ErrorGroup
 from jobdeck.domain.roles import Actor
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import error_groups
 from jobdeck.web import deeds
-from jobdeck.web.deeds import Form
+from jobdeck.web.deeds import Done, Form
+from jobdeck.web.fields import Answers, reason, reason_field
 from jobdeck.web.formats import plural
-from jobdeck.web.render import AnyRequest, AtPages, Pages
+from jobdeck.web.render import AnyRequest, AtPages
 
-PATHS = [f"/errors/{{group_id:int}}/{name}" for name in ("resolve", "reopen", "retry")]
+
+def _resolve(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
+    actions.resolve(deck.store, actor, reason(given, required=False), group_id)
+    return Done(notice=f"Error {group_id} is resolved.", to=f"/errors/{group_id}")
+
+
+def _reopen(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
+    actions.reopen(deck.store, actor, reason(given, required=False), group_id)
+    return Done(notice=f"Error {group_id} is open again.", to=f"/errors/{group_id}")
+
+
+def _retry(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
+    found = actions.retry(deck.store, actor, reason(given, required=False), group_id)
+    to = f"/errors/{group_id}"
+    if found.job is not None:
+        notice = f"Job {found.job.id} retries them, one after the other."
+        return Done(notice=notice, to=to, link=f"/jobs/{found.job.id}", watch=found.job.id)
+    number = sum(item.outcome == DONE for item in found.items)
+    return Done(notice=f"{plural(number, 'job')} will be tried again.", to=to)
+
+
+_DEEDS = {"resolve": _resolve, "reopen": _reopen, "retry": _retry}
+PATHS = [f"/errors/{{group_id:int}}/{name}" for name in _DEEDS]
 
 
 @get(PATHS, opt=OPERATOR)
@@ -27,8 +50,7 @@ async def ask(
     request: AnyRequest, deck: AtDeck, pages: AtPages, group_id: FromPath[int]
 ) -> Response[str]:
     """The form of a deed."""
-    form = await deck.run(lambda: _form(deck, _named(request), group_id, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_form, deck, deeds.named(request), group_id))
 
 
 @post(PATHS, opt=OPERATOR, status_code=200)
@@ -36,44 +58,12 @@ async def do(
     request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, group_id: FromPath[int]
 ) -> Response[Any]:
     """Do it, or show the form again with what is wrong."""
-    name = _named(request)
-    given = await deeds.answers(request)
-    reason = given.get("reason", "")
-    try:
-        if name == "retry":
-            found = await deck.run(lambda: actions.retry(deck.store, actor, reason, group_id))
-            return _retried(pages, request, found, group_id)
-        notice = await deck.run(lambda: _do(deck, name, actor, reason, group_id))
-    except JobdeckError as error:
-        form = await deck.run(lambda: _form(deck, name, group_id, given))
-        return deeds.show(pages, request, form, error)
-    return deeds.done(pages, request, notice, to=f"/errors/{group_id}")
+    name = deeds.named(request)
+    form = partial(_form, deck, name, group_id)
+    return await deeds.do(pages, request, form, partial(_DEEDS[name], deck, actor, group_id))
 
 
-def _retried(pages: Pages, request: AnyRequest, found: Bulk, group_id: int) -> Response[Any]:
-    to = f"/errors/{group_id}"
-    if found.job is not None:
-        path = f"/jobs/{found.job.id}"
-        notice = f"Job {found.job.id} retries them, one after the other."
-        return deeds.done(pages, request, notice, to=to, link=path, watch=found.job.id)
-    number = sum(item.outcome == DONE for item in found.items)
-    return deeds.done(pages, request, f"{plural(number, 'job')} will be tried again.", to=to)
-
-
-def _named(request: AnyRequest) -> str:
-    path: str = request.scope["path"]
-    return path.rstrip("/").rpartition("/")[2]
-
-
-def _do(deck: Deck, name: str, actor: Actor, reason: str, group_id: int) -> str:
-    if name == "resolve":
-        actions.resolve(deck.store, actor, reason, group_id)
-        return f"Error {group_id} is resolved."
-    actions.reopen(deck.store, actor, reason, group_id)
-    return f"Error {group_id} is open again."
-
-
-def _form(deck: Deck, name: str, group_id: int, given: dict[str, str]) -> Form:
+def _form(deck: Deck, name: str, group_id: int, given: Answers) -> Form:
     """The form of that deed for that group.
 
     Raises:
@@ -89,7 +79,7 @@ def _form(deck: Deck, name: str, group_id: int, given: dict[str, str]) -> Form:
         text=text,
         submit=submit,
         icon=icon,
-        fields=[deeds.reason_field(given.get("reason", ""), required=False)],
+        fields=[reason_field(given, required=False)],
     )
 
 

@@ -1,5 +1,6 @@
 """What can be done to a flow: run, edit, add, remove."""
 
+from functools import partial
 from typing import Any
 
 from litestar import Response, get, post
@@ -9,18 +10,16 @@ from jobdeck.actions import flows as actions
 from jobdeck.actions import items as item_actions
 from jobdeck.actions import jobs as job_actions
 from jobdeck.domain import clock
-from jobdeck.domain.errors import JobdeckError
 from jobdeck.domain.manifest import PipelineManifest
-from jobdeck.domain.records import Flow, Job
+from jobdeck.domain.records import Flow
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import flows, pipelines, queues
 from jobdeck.web import deeds, flow_form, formats, params_form
-from jobdeck.web.deeds import Deed, Form
-from jobdeck.web.flow_form import Answers
-from jobdeck.web.params_form import Field
+from jobdeck.web.deeds import Deed, Done, Form
+from jobdeck.web.fields import Answers, Field, reason, reason_field, refill, whole
 from jobdeck.web.render import AnyRequest, AtPages
 
 NAMES = ("run", "edit", "remove", "forget")
@@ -52,8 +51,7 @@ async def ask(
     request: AnyRequest, deck: AtDeck, pages: AtPages, name: FromPath[str]
 ) -> Response[str]:
     """The form of a deed."""
-    form = await deck.run(lambda: _form(deck, _named(request), name, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_form, deck, deeds.named(request), name))
 
 
 @post(PATHS, opt=OPERATOR, status_code=200)
@@ -61,25 +59,10 @@ async def do(
     request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, name: FromPath[str]
 ) -> Response[Any]:
     """Do it, or show the form again with what is wrong."""
-    deed = _named(request)
-    given = await deeds.answers(request)
-    try:
-        if deed == "run":
-            job = await deck.run(lambda: _run(deck, actor, name, given))
-            notice = f"Job {job.id} of {name} was created."
-            return deeds.done(pages, request, notice, to=f"/jobs/{job.id}", move=True, watch=job.id)
-        if deed == "edit":
-            await deck.run(lambda: _edit(deck, actor, name, given))
-            return deeds.done(pages, request, f"Flow {name} was changed.", to=f"/flows/{name}")
-        if deed == "forget":
-            gone = await deck.run(lambda: _forget(deck, actor, name, given))
-            return deeds.done(pages, request, f"{gone} forgotten.", to=f"/flows/{name}")
-        pipeline = await deck.run(lambda: _remove(deck, actor, name, given))
-    except JobdeckError as error:
-        form = await deck.run(lambda: _form(deck, deed, name, given))
-        return deeds.show(pages, request, form, error)
-    notice = f"Flow {name} was removed."
-    return deeds.done(pages, request, notice, to=f"/pipelines/{pipeline}", move=True)
+    deed = deeds.named(request)
+    act = {"run": _run, "edit": _edit, "remove": _remove, "forget": _forget}[deed]
+    form = partial(_form, deck, deed, name)
+    return await deeds.do(pages, request, form, partial(act, deck, actor, name))
 
 
 @post(CHECKS, opt=OPERATOR, status_code=200)
@@ -87,15 +70,10 @@ async def check(
     request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, name: FromPath[str]
 ) -> Response[str]:
     """Whether the form could be sent as it stands."""
-    deed = request.scope["path"].rstrip("/").split("/")[-2]
-    given = await deeds.answers(request)
-    form = await deck.run(lambda: _form(deck, deed, name, given))
-    error = None
-    try:
-        await deck.run(lambda: _rehearse(deck, actor, deed, name, given))
-    except JobdeckError as wrong:
-        error = wrong
-    return deeds.checked(pages, request, form, error)
+    deed = deeds.named(request)
+    rehearse = _rehearse_run if deed == "run" else _rehearse_edit
+    form = partial(_form, deck, deed, name)
+    return await deeds.check(pages, request, form, partial(rehearse, deck, actor, name))
 
 
 @get(ADD, opt=OPERATOR)
@@ -103,8 +81,7 @@ async def ask_add(
     request: AnyRequest, deck: AtDeck, pages: AtPages, name: FromPath[str]
 ) -> Response[str]:
     """The form of a new flow."""
-    form = await deck.run(lambda: _add_form(deck, name, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_add_form, deck, name))
 
 
 @post(ADD, opt=OPERATOR, status_code=200)
@@ -112,14 +89,8 @@ async def add(
     request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, name: FromPath[str]
 ) -> Response[Any]:
     """Make it, or show the form again with what is wrong."""
-    given = await deeds.answers(request)
-    try:
-        flow = await deck.run(lambda: _add(deck, actor, name, given))
-    except JobdeckError as error:
-        form = await deck.run(lambda: _add_form(deck, name, given))
-        return deeds.show(pages, request, form, error)
-    notice = f"Flow {flow.name} was added."
-    return deeds.done(pages, request, notice, to=f"/flows/{flow.name}", move=True)
+    form = partial(_add_form, deck, name)
+    return await deeds.do(pages, request, form, partial(_add, deck, actor, name))
 
 
 @post(f"{ADD}/check", opt=OPERATOR, status_code=200)
@@ -127,19 +98,8 @@ async def check_add(
     request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, name: FromPath[str]
 ) -> Response[str]:
     """Whether it could be made as the form stands."""
-    given = await deeds.answers(request)
-    form = await deck.run(lambda: _add_form(deck, name, given))
-    error = None
-    try:
-        await deck.run(lambda: _rehearse_add(deck, actor, name, given))
-    except JobdeckError as wrong:
-        error = wrong
-    return deeds.checked(pages, request, form, error)
-
-
-def _named(request: AnyRequest) -> str:
-    path: str = request.scope["path"]
-    return path.rstrip("/").rpartition("/")[2]
+    form = partial(_add_form, deck, name)
+    return await deeds.check(pages, request, form, partial(_rehearse_add, deck, actor, name))
 
 
 def _known(deck: Deck, name: str) -> tuple[Flow, PipelineManifest]:
@@ -159,13 +119,19 @@ def _item(deck: Deck, name: str, given: Answers) -> EnqueueItem:
         flow=name,
         params=params_form.read(manifest.params_schema, given),
         context=given.get("context", "").strip() or None,
-        priority=flow_form.whole(given, "priority"),
+        priority=whole(given, "priority"),
         run_at=clock.from_iso(run_at, "run_at") if run_at else None,
     )
 
 
-def _run(deck: Deck, actor: Actor, name: str, given: Answers) -> Job:
-    return job_actions.create(deck.store, actor, "", _item(deck, name, given))
+def _run(deck: Deck, actor: Actor, name: str, given: Answers) -> Done:
+    job = job_actions.create(deck.store, actor, "", _item(deck, name, given))
+    notice = f"Job {job.id} of {name} was created."
+    return Done(notice=notice, to=f"/jobs/{job.id}", move=True, watch=job.id)
+
+
+def _rehearse_run(deck: Deck, actor: Actor, name: str, given: Answers) -> None:
+    job_actions.create.rehearse(deck.store, actor, _item(deck, name, given))
 
 
 def _changes(deck: Deck, name: str, given: Answers) -> dict[str, Any]:
@@ -177,22 +143,27 @@ def _changes(deck: Deck, name: str, given: Answers) -> dict[str, Any]:
     return {field: value for field, value in asked.items() if value != getattr(flow, field)}
 
 
-def _edit(deck: Deck, actor: Actor, name: str, given: Answers) -> None:
+def _edit(deck: Deck, actor: Actor, name: str, given: Answers) -> Done:
     changes = _changes(deck, name, given)
     if changes:
-        actions.edit(deck.store, actor, given.get("reason", ""), name, changes)
+        actions.edit(deck.store, actor, reason(given, required=False), name, changes)
+    return Done(notice=f"Flow {name} was changed.", to=f"/flows/{name}")
 
 
-def _remove(deck: Deck, actor: Actor, name: str, given: Answers) -> str:
+def _rehearse_edit(deck: Deck, actor: Actor, name: str, given: Answers) -> None:
+    actions.edit.rehearse(deck.store, actor, name, _changes(deck, name, given))
+
+
+def _remove(deck: Deck, actor: Actor, name: str, given: Answers) -> Done:
     with deck.store.read() as conn:
         pipeline = flows.get(conn, name).pipeline
-    actions.remove(deck.store, actor, deeds.check_reason(given), name)
-    return pipeline
+    actions.remove(deck.store, actor, reason(given, required=True), name)
+    return Done(notice=f"Flow {name} was removed.", to=f"/pipelines/{pipeline}", move=True)
 
 
-def _forget(deck: Deck, actor: Actor, name: str, given: Answers) -> str:
-    gone = item_actions.forget(deck.store, actor, deeds.check_reason(given), name)
-    return formats.plural(gone, "item")
+def _forget(deck: Deck, actor: Actor, name: str, given: Answers) -> Done:
+    gone = item_actions.forget(deck.store, actor, reason(given, required=True), name)
+    return Done(notice=f"{formats.plural(gone, 'item')} forgotten.", to=f"/flows/{name}")
 
 
 def _settings(deck: Deck, pipeline: str, given: Answers) -> dict[str, Any]:
@@ -201,17 +172,11 @@ def _settings(deck: Deck, pipeline: str, given: Answers) -> dict[str, Any]:
     return {"pipeline": pipeline, **flow_form.read(manifest, given)}
 
 
-def _add(deck: Deck, actor: Actor, pipeline: str, given: Answers) -> Flow:
+def _add(deck: Deck, actor: Actor, pipeline: str, given: Answers) -> Done:
     settings = _settings(deck, pipeline, given)
-    name = given.get("name", "").strip()
-    return actions.add(deck.store, actor, given.get("reason", ""), name, **settings)
-
-
-def _rehearse(deck: Deck, actor: Actor, deed: str, name: str, given: Answers) -> None:
-    if deed == "run":
-        job_actions.create.rehearse(deck.store, actor, _item(deck, name, given))
-    else:
-        actions.edit.rehearse(deck.store, actor, name, _changes(deck, name, given))
+    name, why = given.get("name", "").strip(), reason(given, required=False)
+    flow = actions.add(deck.store, actor, why, name, **settings)
+    return Done(notice=f"Flow {flow.name} was added.", to=f"/flows/{flow.name}", move=True)
 
 
 def _rehearse_add(deck: Deck, actor: Actor, pipeline: str, given: Answers) -> None:
@@ -242,19 +207,15 @@ def _form(deck: Deck, deed: str, name: str, given: Answers) -> Form:
         "remove": (f"Remove flow {name}?", _REMOVE_TEXT, "Remove the flow", "delete"),
         "forget": (f"Forget the items of {name}?", _FORGET_TEXT, "Forget them", "again"),
     }[deed]
+    danger = deed in ("remove", "forget")
     own: list[Field] = []
     if deed == "run":
         own = flow_form.run_fields(manifest, flow)
     elif deed == "edit":
         own = flow_form.fields(manifest, flow, *_names(deck))
-    if given:
-        own = [deeds.refill(field, given) for field in own]
+    own = refill(own, given)
     if deed != "run":
-        own.append(
-            deeds.reason_field(given.get("reason", ""), required=deed in ("remove", "forget"))
-        )
-    if deed == "edit":
-        own[-1].focus = False
+        own.append(reason_field(given, required=danger, focus=deed != "edit"))
     return Form(
         address=f"/flows/{name}/{deed}",
         back=f"/flows/{name}",
@@ -262,8 +223,8 @@ def _form(deck: Deck, deed: str, name: str, given: Answers) -> Form:
         text=text,
         submit=submit,
         icon=icon,
-        danger=deed in ("remove", "forget"),
-        check="" if deed in ("remove", "forget") else f"/flows/{name}/{deed}/check",
+        danger=danger,
+        check="" if danger else f"/flows/{name}/{deed}/check",
         noun="pipelines",
         fields=own,
     )
@@ -302,5 +263,5 @@ def _add_form(deck: Deck, pipeline: str, given: Answers) -> Form:
         icon="add",
         check=f"/pipelines/{pipeline}/add-flow/check",
         noun="pipelines",
-        fields=[deeds.refill(field, given) for field in own] if given else own,
+        fields=refill(own, given),
     )

@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Flow
 from jobdeck.domain.retry import RetryPolicy
 from jobdeck.web import formats, params_form
-from jobdeck.web.params_form import PREFIX, WHOLE, Field
-
-Answers = dict[str, str]
+from jobdeck.web.fields import Answers, Field, number, number_field, whole
+from jobdeck.web.params_form import PREFIX, WHOLE
 
 
 def fields(
@@ -43,13 +41,11 @@ def _queueing(manifest: PipelineManifest, flow: Flow | None, queues: list[str]) 
             required=flow is not None,
             suggestions=queues,
         ),
-        Field(
-            name="priority",
-            label="Priority",
-            kind="number",
-            step="1",
-            value=str(flow.priority) if flow else "",
-            hint="The larger goes first." if flow else f"Empty: {manifest.priority}.",
+        number_field(
+            "priority",
+            "Priority",
+            flow.priority if flow else None,
+            "The larger goes first." if flow else f"Empty: {manifest.priority}.",
             required=flow is not None,
         ),
         Field(
@@ -63,18 +59,16 @@ def _queueing(manifest: PipelineManifest, flow: Flow | None, queues: list[str]) 
 
 def _limits(flow: Flow | None) -> list[Field]:
     return [
-        Field(
-            name="max_running",
-            label="Jobs at once",
-            kind="number",
-            step="1",
-            value=_text(flow.max_running if flow else None),
-            hint="1 runs them one after the other; empty: any number.",
+        number_field(
+            "max_running",
+            "Jobs at once",
+            flow.max_running if flow else None,
+            "1 runs them one after the other; empty: any number.",
         ),
         Field(
             name="rate",
             label="Rate",
-            value=_text(flow.rate if flow else None),
+            value=(flow.rate if flow else None) or "",
             hint="So many may start in a time, such as 10/m or 100/5m; empty: any number.",
         ),
     ]
@@ -83,30 +77,26 @@ def _limits(flow: Flow | None) -> list[Field]:
 def _trying(manifest: PipelineManifest, flow: Flow | None) -> list[Field]:
     retry = flow.retry if flow else None
     return [
-        Field(
-            name="retry.retries",
-            label="Retries",
-            kind="number",
-            step="1",
-            value=_text(retry.retries if retry else None),
-            hint=f"Further attempts after a failed one; empty: {manifest.retry.retries}, "
+        number_field(
+            "retry.retries",
+            "Retries",
+            retry.retries if retry else None,
+            f"Further attempts after a failed one; empty: {manifest.retry.retries}, "
             "as the pipeline says.",
         ),
-        Field(
-            name="retry.backoff_s",
-            label="Seconds before the first retry",
-            kind="number",
+        number_field(
+            "retry.backoff_s",
+            "Seconds before the first retry",
+            retry.backoff_s if retry else None,
+            "Twice as many before each further one.",
             step="any",
-            value=_text(retry.backoff_s if retry else None),
-            hint="Twice as many before each further one.",
         ),
-        Field(
-            name="timeout_s",
-            label="Timeout in seconds",
-            kind="number",
+        number_field(
+            "timeout_s",
+            "Timeout in seconds",
+            flow.timeout_s if flow else None,
+            f"Empty: {_timeout(manifest)}",
             step="any",
-            value=_text(flow.timeout_s if flow else None),
-            hint="Empty: " + _timeout(manifest),
         ),
     ]
 
@@ -115,12 +105,6 @@ def _timeout(manifest: PipelineManifest) -> str:
     if manifest.timeout_s is None:
         return "none, as the pipeline says."
     return f"{formats.duration(manifest.timeout_s)}, as the pipeline says."
-
-
-def _text(value: float | str | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _params(manifest: PipelineManifest, flow: Flow | None) -> list[Field]:
@@ -175,7 +159,7 @@ def read(manifest: PipelineManifest, given: Answers) -> dict[str, Any]:
         "max_running": whole(given, "max_running"),
         "rate": given.get("rate", "").strip() or None,
         "retry": _retry(manifest, given),
-        "timeout_s": _number(given, "timeout_s"),
+        "timeout_s": number(given, "timeout_s"),
         "after": [name.strip() for name in given.get("after", "").split(",") if name.strip()],
         "params": read_params(manifest, given),
     }
@@ -183,7 +167,7 @@ def read(manifest: PipelineManifest, given: Answers) -> dict[str, Any]:
 
 def _retry(manifest: PipelineManifest, given: Answers) -> RetryPolicy | None:
     retries = whole(given, "retry.retries")
-    backoff_s = _number(given, "retry.backoff_s")
+    backoff_s = number(given, "retry.backoff_s")
     if retries is None and backoff_s is None:
         return None
     own = manifest.retry
@@ -193,27 +177,6 @@ def _retry(manifest: PipelineManifest, given: Answers) -> RetryPolicy | None:
         max_s=own.max_s,
         jitter=own.jitter,
     )
-
-
-def whole(given: Answers, name: str) -> int | None:
-    """The whole number of a field; None: it is empty.
-
-    Raises:
-        InvalidValue: it is none.
-    """
-    text = given.get(name, "").strip()
-    try:
-        return int(text) if text else None
-    except ValueError:
-        raise InvalidValue(name, f"{text!r} is not a whole number") from None
-
-
-def _number(given: Answers, name: str) -> float | None:
-    text = given.get(name, "").strip()
-    try:
-        return float(text) if text else None
-    except ValueError:
-        raise InvalidValue(name, f"{text!r} is not a number") from None
 
 
 def run_fields(manifest: PipelineManifest, flow: Flow) -> list[Field]:
@@ -227,14 +190,7 @@ def run_fields(manifest: PipelineManifest, flow: Flow) -> list[Field]:
             value=flow.context,
             hint="The named set of parameters, such as dev or prod.",
         ),
-        Field(
-            name="priority",
-            label="Priority",
-            kind="number",
-            step="1",
-            value=str(flow.priority),
-            hint="The larger goes first.",
-        ),
+        number_field("priority", "Priority", flow.priority, "The larger goes first."),
         Field(
             name="run_at",
             label="Not before",

@@ -1,9 +1,9 @@
 """What can be done to a job: stop, kill, retry, run again, delete."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
@@ -17,8 +17,15 @@ from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import flows, jobs
 from jobdeck.web import deeds, params_form
-from jobdeck.web.deeds import Deed, Form
-from jobdeck.web.params_form import Field
+from jobdeck.web.deeds import Deed, Done, Form
+from jobdeck.web.fields import (
+    Answers,
+    Field,
+    again_from_field,
+    reason,
+    reason_field,
+    refill,
+)
 from jobdeck.web.render import AnyRequest, AtPages
 
 PATHS = [f"/jobs/{{job_id:int}}/{name}" for name in ("stop", "kill", "retry", "again", "delete")]
@@ -92,8 +99,7 @@ async def ask(
     request: AnyRequest, deck: AtDeck, pages: AtPages, job_id: FromPath[int]
 ) -> Response[str]:
     """The form of a deed."""
-    form = await deck.run(lambda: _form(deck, _named(request), job_id, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_form, deck, deeds.named(request), job_id))
 
 
 @post(PATHS, opt=OPERATOR, status_code=200)
@@ -101,60 +107,47 @@ async def do(
     request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, job_id: FromPath[int]
 ) -> Response[Any]:
     """Do it, or show the form again with what is wrong."""
-    name = _named(request)
-    given = await deeds.answers(request)
-    try:
-        job, notice = await deck.run(lambda: _DEEDS[name](deck, actor, job_id, given))
-    except JobdeckError as error:
-        form = await deck.run(lambda: _form(deck, name, job_id, given))
-        return deeds.show(pages, request, form, error)
-    return deeds.done(
-        pages,
-        request,
-        notice,
-        to=f"/jobs/{job.id}" if job else "/jobs",
-        move=job is None or job.id != job_id,
-        watch=job.id if job and name in ("retry", "again") else None,
-    )
+    name = deeds.named(request)
+    form = partial(_form, deck, name, job_id)
+    return await deeds.do(pages, request, form, partial(_DEEDS[name], deck, actor, job_id))
 
 
-def _named(request: AnyRequest) -> str:
-    path: str = request.scope["path"]
-    return path.rstrip("/").rpartition("/")[2]
-
-
-def _stop(deck: Deck, actor: Actor, job_id: int, given: dict[str, str]) -> tuple[Job, str]:
-    job = job_actions.stop(deck.store, actor, deeds.check_reason(given), job_id)
+def _stop(deck: Deck, actor: Actor, job_id: int, given: Answers) -> Done:
+    job = job_actions.stop(deck.store, actor, reason(given, required=True), job_id)
     ended = job.status is Status.STOPPED
-    return job, f"Job {job_id} was stopped." if ended else f"Job {job_id} was asked to stop."
+    notice = f"Job {job_id} was stopped." if ended else f"Job {job_id} was asked to stop."
+    return Done(notice=notice, to=f"/jobs/{job_id}")
 
 
-def _kill(deck: Deck, actor: Actor, job_id: int, given: dict[str, str]) -> tuple[Job, str]:
-    job = job_actions.kill(deck.store, actor, deeds.check_reason(given), job_id)
-    return job, f"Job {job_id} is being killed."
+def _kill(deck: Deck, actor: Actor, job_id: int, given: Answers) -> Done:
+    job_actions.kill(deck.store, actor, reason(given, required=True), job_id)
+    return Done(notice=f"Job {job_id} is being killed.", to=f"/jobs/{job_id}")
 
 
-def _retry(deck: Deck, actor: Actor, job_id: int, given: dict[str, str]) -> tuple[Job, str]:
+def _retry(deck: Deck, actor: Actor, job_id: int, given: Answers) -> Done:
     from_ = given.get("from", "failed_step")
-    job = job_actions.retry(deck.store, actor, given.get("reason", ""), job_id, from_=from_)
-    return job, f"Job {job_id} is tried again{' from the start' if from_ == 'start' else ''}."
+    job_actions.retry(deck.store, actor, reason(given, required=False), job_id, from_=from_)
+    notice = f"Job {job_id} is tried again{' from the start' if from_ == 'start' else ''}."
+    return Done(notice=notice, to=f"/jobs/{job_id}", watch=job_id)
 
 
-def _again(deck: Deck, actor: Actor, job_id: int, given: dict[str, str]) -> tuple[Job, str]:
+def _again(deck: Deck, actor: Actor, job_id: int, given: Answers) -> Done:
     with deck.store.read() as conn:
         old = jobs.get(conn, job_id)
         schema = flows.target(conn, old.flow).manifest.params_schema
     params = params_form.read(schema, given)
-    job = job_actions.run_again(deck.store, actor, given.get("reason", ""), job_id, params)
-    return job, f"This is job {job.id}, made from job {job_id}."
+    why = reason(given, required=False)
+    job = job_actions.run_again(deck.store, actor, why, job_id, params)
+    notice = f"This is job {job.id}, made from job {job_id}."
+    return Done(notice=notice, to=f"/jobs/{job.id}", move=True, watch=job.id)
 
 
-def _delete(deck: Deck, actor: Actor, job_id: int, given: dict[str, str]) -> tuple[None, str]:
-    job_actions.delete(deck.store, actor, deeds.check_reason(given), job_id)
-    return None, f"Job {job_id} was deleted."
+def _delete(deck: Deck, actor: Actor, job_id: int, given: Answers) -> Done:
+    job_actions.delete(deck.store, actor, reason(given, required=True), job_id)
+    return Done(notice=f"Job {job_id} was deleted.", to="/jobs", move=True)
 
 
-_DEEDS: dict[str, Callable[[Deck, Actor, int, dict[str, str]], tuple[Job | None, str]]] = {
+_DEEDS: dict[str, Callable[[Deck, Actor, int, Answers], Done]] = {
     "stop": _stop,
     "kill": _kill,
     "retry": _retry,
@@ -163,7 +156,7 @@ _DEEDS: dict[str, Callable[[Deck, Actor, int, dict[str, str]], tuple[Job | None,
 }
 
 
-def _form(deck: Deck, name: str, job_id: int, given: dict[str, str]) -> Form:
+def _form(deck: Deck, name: str, job_id: int, given: Answers) -> Form:
     """The form of that deed for that job, with the answers given before.
 
     Raises:
@@ -178,7 +171,6 @@ def _form(deck: Deck, name: str, job_id: int, given: dict[str, str]) -> Form:
             except JobdeckError as error:
                 raise WrongState(f"Job {job_id} cannot be run again: {error}") from error
     what = f"job {job.id} of {job.flow}"
-    reason = given.get("reason", "")
     destructive = name in ("stop", "kill", "delete")
     title, text, submit, icon = {
         "stop": (f"Stop {what}?", _stop_text(job), "Stop the job", "stop"),
@@ -216,8 +208,8 @@ def _form(deck: Deck, name: str, job_id: int, given: dict[str, str]) -> Form:
         icon=icon,
         danger=name in ("kill", "delete"),
         fields=[
-            *_own_fields(name, job, schema, given),
-            deeds.reason_field(reason, required=destructive),
+            *refill(_own_fields(name, job, schema), given),
+            reason_field(given, required=destructive),
         ],
     )
 
@@ -233,29 +225,11 @@ def _stop_text(job: Job) -> str:
     return f"It is {job.status} and will not start. Its children are stopped, too."
 
 
-def _own_fields(name: str, job: Job, schema: dict[str, Any], given: dict[str, str]) -> list[Field]:
+def _own_fields(name: str, job: Job, schema: dict[str, Any]) -> list[Field]:
     if name == "retry":
-        step = (
-            f"From the step that failed, {job.error.step}"
-            if job.error and job.error.step
-            else ("From the step that was not done")
-        )
-        return [
-            Field(
-                name="from",
-                label="Where to go on",
-                kind="choice",
-                value=given.get("from", "failed_step"),
-                options=[("failed_step", step), ("start", "From the start")],
-            )
-        ]
+        step = job.error.step if job.error else None
+        told = f"From the step that failed, {step}" if step else "From the step that was not done"
+        return [again_from_field(told)]
     if name == "again":
-        params = job.params if isinstance(job.params, dict) else {}
-        made = params_form.fields(schema, params)
-        return [_refill(field, given) for field in made] if given else made
+        return params_form.fields(schema, job.params if isinstance(job.params, dict) else {})
     return []
-
-
-def _refill(field: Field, given: dict[str, str]) -> Field:
-    value: Any = given.get(field.name, "")
-    return msgspec.structs.replace(field, value=value == "true" if field.kind == "check" else value)

@@ -22,6 +22,8 @@ from jobdeck.http.auth import OPERATOR, VIEWER
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import jobs
 from jobdeck.web import deeds
+from jobdeck.web.deeds import Done
+from jobdeck.web.fields import reason
 from jobdeck.web.render import AnyRequest, AtPages, Pages, is_part
 
 SHOWN = 100
@@ -75,8 +77,8 @@ async def kill(
     given = await deeds.answers(request)
     error: JobdeckError | None = None
     try:
-        reason = deeds.check_reason(given)
-        job = await deck.run(lambda: actions.kill(deck.store, actor, reason, job_id))
+        why = reason(given, required=True)
+        job = await deck.run(lambda: actions.kill(deck.store, actor, why, job_id))
     except NotFound:
         raise
     except JobdeckError as found:
@@ -84,7 +86,7 @@ async def kill(
         job = await deck.run(lambda: _get(deck, job_id))
     if not is_part(request):
         notice = str(error) if error else f"Job {job_id} is being killed."
-        return deeds.done(pages, request, notice, to="/job-manager")
+        return deeds.done(pages, request, Done(notice=notice, to="/job-manager"))
     return _row(request, pages, job, error=error)
 
 

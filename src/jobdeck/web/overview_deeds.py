@@ -1,6 +1,7 @@
 """What can be done to everything at once: stop all that waits, pause schedules, free workers."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from litestar import Response, get, post
@@ -10,14 +11,14 @@ from jobdeck.actions import queues as queue_actions
 from jobdeck.actions import recovery
 from jobdeck.actions import schedules as schedule_actions
 from jobdeck.domain import clock
-from jobdeck.domain.errors import JobdeckError
 from jobdeck.domain.liveness import STALE_S
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import pools, queues, schedules, standing
 from jobdeck.web import deeds
-from jobdeck.web.deeds import Form
+from jobdeck.web.deeds import Done, Form
+from jobdeck.web.fields import Answers, reason, reason_field
 from jobdeck.web.formats import number, plural
 from jobdeck.web.render import AnyRequest, AtPages
 from jobdeck.web.troubles import STUCK
@@ -158,22 +159,19 @@ def refusals(actor: Actor, waiting: int, scheduled: int, busy: int) -> dict[str,
 @get(PATHS, opt=OPERATOR)
 async def ask(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Response[str]:
     """The form of a deed."""
-    form = await deck.run(lambda: _form(deck, _path(request, deck), {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_form, deck, _path(request, deck)))
 
 
 @post(PATHS, opt=OPERATOR, status_code=200)
 async def do(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Response[Any]:
     """Do it, or show the form again with what is wrong."""
     path = _path(request, deck)
-    given = await deeds.answers(request)
-    try:
-        reason = deeds.check_reason(given)
-        notice = await deck.run(lambda: _DEEDS[path].act(deck, actor, reason))
-    except JobdeckError as error:
-        form = await deck.run(lambda: _form(deck, path, given))
-        return deeds.show(pages, request, form, error)
-    return deeds.done(pages, request, notice, to="/")
+
+    def act(given: Answers) -> Done:
+        notice = _DEEDS[path].act(deck, actor, reason(given, required=True))
+        return Done(notice=notice, to="/")
+
+    return await deeds.do(pages, request, partial(_form, deck, path), act)
 
 
 def _path(request: AnyRequest, deck: Deck) -> str:
@@ -181,7 +179,7 @@ def _path(request: AnyRequest, deck: Deck) -> str:
     return path.removeprefix(deck.base_path).rstrip("/")
 
 
-def _form(deck: Deck, path: str, given: dict[str, str]) -> Form:
+def _form(deck: Deck, path: str, given: Answers) -> Form:
     deed = _DEEDS[path]
     return Form(
         address=path,
@@ -191,5 +189,5 @@ def _form(deck: Deck, path: str, given: dict[str, str]) -> Form:
         submit=deed.submit,
         icon=deed.icon,
         danger=deed.danger,
-        fields=[deeds.reason_field(given.get("reason", ""), required=True)],
+        fields=[reason_field(given, required=True)],
     )

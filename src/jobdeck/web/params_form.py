@@ -5,9 +5,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from jobdeck.domain.errors import InvalidValue
+from jobdeck.web.fields import Field
 
 PREFIX = "params."
 _NULL = {"type": "null"}
@@ -16,24 +17,6 @@ WHOLE = "params"
 """The field that holds all parameters as JSON, where the schema tells too little."""
 
 _DEEP = 4
-
-
-class Field(Struct, kw_only=True):
-    """One field of a form. `kind` is an input's type, or area, select, check or choice; a heading
-    is none, but stands above some. Those with `more` are folded away until somebody wants them."""
-
-    name: str
-    label: str
-    kind: str = "text"
-    value: Any = ""
-    hint: str = ""
-    required: bool = False
-    options: list[tuple[str, str]] = []
-    step: str = ""
-    rows: int = 3
-    focus: bool = False
-    suggestions: list[str] = []
-    more: bool = False
 
 
 def fields(schema: Mapping[str, Any], values: Mapping[str, Any]) -> list[Field]:

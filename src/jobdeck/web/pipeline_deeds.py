@@ -1,6 +1,7 @@
 """What can be done to a pipeline: publish, unpublish, one job at a time or not, remove."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from litestar import Response, get, post
@@ -9,15 +10,15 @@ from litestar.params import FromPath
 from jobdeck.actions import flows as flow_actions
 from jobdeck.actions import pipelines as actions
 from jobdeck.domain import clock
-from jobdeck.domain.errors import InvalidValue, JobdeckError
+from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.records import Flow, Pipeline
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import pipelines
 from jobdeck.web import deeds, formats
-from jobdeck.web.deeds import Deed, Form
-from jobdeck.web.params_form import Field
+from jobdeck.web.deeds import Deed, Done, Form
+from jobdeck.web.fields import Answers, Field, reason, reason_field, refill
 from jobdeck.web.render import AnyRequest, AtPages
 
 VERSIONS = 50
@@ -62,8 +63,7 @@ async def ask(
     request: AnyRequest, deck: AtDeck, pages: AtPages, name: FromPath[str]
 ) -> Response[str]:
     """The form of a deed."""
-    form = await deck.run(lambda: _form(deck, _named(request), name, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_form, deck, deeds.named(request), name))
 
 
 @post(PATHS, opt=OPERATOR, status_code=200)
@@ -71,49 +71,42 @@ async def do(
     request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, name: FromPath[str]
 ) -> Response[Any]:
     """Do it, or show the form again with what is wrong."""
-    deed = _named(request)
-    given = await deeds.answers(request)
-    try:
-        notice = await deck.run(lambda: _DEEDS[deed].act(deck, actor, name, given))
-    except JobdeckError as error:
-        form = await deck.run(lambda: _form(deck, deed, name, given))
-        return deeds.show(pages, request, form, error)
+    deed = deeds.named(request)
     gone = deed == "remove"
-    to = "/pipelines" if gone else f"/pipelines/{name}"
-    return deeds.done(pages, request, notice, to=to, move=gone)
+
+    def act(given: Answers) -> Done:
+        notice = _DEEDS[deed].act(deck, actor, name, given)
+        return Done(notice=notice, to="/pipelines" if gone else f"/pipelines/{name}", move=gone)
+
+    return await deeds.do(pages, request, partial(_form, deck, deed, name), act)
 
 
-def _named(request: AnyRequest) -> str:
-    path: str = request.scope["path"]
-    return path.rstrip("/").rpartition("/")[2]
-
-
-def _publish(deck: Deck, actor: Actor, name: str, given: dict[str, str]) -> str:
+def _publish(deck: Deck, actor: Actor, name: str, given: Answers) -> str:
     text = given.get("version", "")
     if not text.isdecimal():
         raise InvalidValue("version", "choose one of the versions")
-    reason = given.get("reason", "")
-    found = actions.publish(deck.store, actor, reason, name, version=int(text))
+    why = reason(given, required=False)
+    found = actions.publish(deck.store, actor, why, name, version=int(text))
     return f"Jobs of {name} now run version {found.published_version}."
 
 
-def _unpublish(deck: Deck, actor: Actor, name: str, given: dict[str, str]) -> str:
-    actions.unpublish(deck.store, actor, deeds.check_reason(given), name)
+def _unpublish(deck: Deck, actor: Actor, name: str, given: Answers) -> str:
+    actions.unpublish(deck.store, actor, reason(given, required=True), name)
     return f"No more jobs of {name} start."
 
 
-def _sequential(deck: Deck, actor: Actor, name: str, given: dict[str, str]) -> str:
-    flow_actions.edit(deck.store, actor, given.get("reason", ""), name, {"max_running": 1})
+def _sequential(deck: Deck, actor: Actor, name: str, given: Answers) -> str:
+    flow_actions.edit(deck.store, actor, reason(given, required=False), name, {"max_running": 1})
     return f"Jobs of {name} run one after the other."
 
 
-def _parallel(deck: Deck, actor: Actor, name: str, given: dict[str, str]) -> str:
-    flow_actions.edit(deck.store, actor, given.get("reason", ""), name, {"max_running": None})
+def _parallel(deck: Deck, actor: Actor, name: str, given: Answers) -> str:
+    flow_actions.edit(deck.store, actor, reason(given, required=False), name, {"max_running": None})
     return f"Jobs of {name} run beside each other."
 
 
-def _remove(deck: Deck, actor: Actor, name: str, given: dict[str, str]) -> str:
-    actions.remove(deck.store, actor, deeds.check_reason(given), name)
+def _remove(deck: Deck, actor: Actor, name: str, given: Answers) -> str:
+    actions.remove(deck.store, actor, reason(given, required=True), name)
     return f"Pipeline {name} was removed."
 
 
@@ -122,9 +115,9 @@ class _Deed(NamedTuple):
     text: str
     submit: str
     icon: str
-    act: Callable[[Deck, Actor, str, dict[str, str]], str]
+    act: Callable[[Deck, Actor, str, Answers], str]
     danger: bool = False
-    reason: bool = False
+    required: bool = False
 
 
 _DEEDS = {
@@ -142,7 +135,7 @@ _DEEDS = {
         "Unpublish",
         "unpublish",
         _unpublish,
-        reason=True,
+        required=True,
     ),
     "sequential": _Deed(
         "Run {} one at a time?",
@@ -166,12 +159,12 @@ _DEEDS = {
         "delete",
         _remove,
         danger=True,
-        reason=True,
+        required=True,
     ),
 }
 
 
-def _form(deck: Deck, deed: str, name: str, given: dict[str, str]) -> Form:
+def _form(deck: Deck, deed: str, name: str, given: Answers) -> Form:
     """The form of that deed, with the answers given before.
 
     Raises:
@@ -191,8 +184,8 @@ def _form(deck: Deck, deed: str, name: str, given: dict[str, str]) -> Form:
         danger=told.danger,
         noun="pipelines",
         fields=[
-            *([deeds.refill(field, given) for field in own] if given else own),
-            deeds.reason_field(given.get("reason", ""), required=told.reason),
+            *refill(own, given),
+            reason_field(given, required=told.required),
         ],
     )
 

@@ -1,6 +1,7 @@
 """What can be done to queues that were selected: stop, pause, resume; and the limits of one."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from litestar import Response, get, post
@@ -9,16 +10,15 @@ from litestar.params import FromPath
 from jobdeck.actions import queues as actions
 from jobdeck.domain import clock
 from jobdeck.domain.builtin import SCHEDULER
-from jobdeck.domain.errors import InvalidValue, JobdeckError
 from jobdeck.domain.records import Queue
 from jobdeck.domain.roles import Actor
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import queues
 from jobdeck.web import deeds
-from jobdeck.web.deeds import Form, Target
+from jobdeck.web.deeds import Done, Form, Report, Target
+from jobdeck.web.fields import Answers, Field, number_field, reason, reason_field, refill, whole
 from jobdeck.web.formats import number, plural
-from jobdeck.web.params_form import Field
 from jobdeck.web.render import AnyRequest, AtPages
 
 PATHS = [f"/queues/{name}" for name in ("stop", "pause", "resume")]
@@ -29,6 +29,7 @@ class _Deed(NamedTuple):
     text: str
     icon: str
     danger: bool
+    required: bool
     about: Callable[[Queue], str]
     act: Callable[[Deck, Actor, str, str], str]
 
@@ -73,6 +74,7 @@ _DEEDS = {
         "and new jobs can still be created.",
         "stop",
         True,
+        True,
         _waiting,
         _stop,
     ),
@@ -82,11 +84,12 @@ _DEEDS = {
         "job changes its status.",
         "pause",
         False,
+        True,
         _held,
         _pause,
     ),
     "resume": _Deed(
-        "Resume", "Their jobs are handed out again.", "play", False, _released, _resume
+        "Resume", "Their jobs are handed out again.", "play", False, False, _released, _resume
     ),
 }
 
@@ -95,28 +98,22 @@ _DEEDS = {
 async def ask(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Response[str]:
     """The form of a deed."""
     names = await deeds.chosen(request, "queue")
-    form = await deck.run(lambda: _form(deck, _named(request), names, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_form, deck, deeds.named(request), names))
 
 
 @post(PATHS, opt=OPERATOR, status_code=200)
 async def do(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Response[Any]:
     """Do it to each, or show the form again with what is wrong."""
-    name = _named(request)
     names = await deeds.chosen(request, "queue")
-    given = await deeds.answers(request)
-    try:
-        reason = given.get("reason", "") if name == "resume" else deeds.check_reason(given)
-        deed = _DEEDS[name]
+    name = deeds.named(request)
+    deed = _DEEDS[name]
 
-        def act(queue: str) -> str:
-            return deed.act(deck, actor, reason, queue)
+    def act(given: Answers) -> Report:
+        why = reason(given, required=deed.required)
+        outcomes = deeds.each(names, lambda queue: deed.act(deck, actor, why, queue), str)
+        return Report(outcomes=outcomes, to="/queues", noun="queues")
 
-        outcomes = await deck.run(lambda: deeds.each(names, act, str))
-    except JobdeckError as error:
-        form = await deck.run(lambda: _form(deck, name, names, given))
-        return deeds.show(pages, request, form, error)
-    return deeds.report(pages, request, outcomes, to="/queues", noun="queues")
+    return await deeds.do(pages, request, partial(_form, deck, name, names), act)
 
 
 @get("/queues/{name:str}/limits", opt=OPERATOR)
@@ -124,8 +121,7 @@ async def ask_limits(
     request: AnyRequest, deck: AtDeck, pages: AtPages, name: FromPath[str]
 ) -> Response[str]:
     """The form of a queue's limits."""
-    form = await deck.run(lambda: _limits_form(deck, name, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_limits_form, deck, name))
 
 
 @post("/queues/{name:str}/limits", opt=OPERATOR, status_code=200)
@@ -133,36 +129,19 @@ async def limit(
     request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, name: FromPath[str]
 ) -> Response[Any]:
     """Set them, or show the form again with what is wrong."""
-    given = await deeds.answers(request)
-    try:
-        changes = {"max_running": _whole(given), "rate": given.get("rate", "").strip() or None}
-        await deck.run(lambda: actions.limit(deck.store, actor, _reason(given), name, changes))
-    except JobdeckError as error:
-        form = await deck.run(lambda: _limits_form(deck, name, given))
-        return deeds.show(pages, request, form, error)
-    return deeds.done(pages, request, f"The limits of queue {name} are set.", to="/queues")
+
+    def act(given: Answers) -> Done:
+        changes = {
+            "max_running": whole(given, "max_running"),
+            "rate": given.get("rate", "").strip() or None,
+        }
+        actions.limit(deck.store, actor, reason(given, required=False), name, changes)
+        return Done(notice=f"The limits of queue {name} are set.", to="/queues")
+
+    return await deeds.do(pages, request, partial(_limits_form, deck, name), act)
 
 
-def _reason(given: dict[str, str]) -> str:
-    return given.get("reason", "")
-
-
-def _whole(given: dict[str, str]) -> int | None:
-    text = given.get("max_running", "").strip()
-    if not text:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise InvalidValue("max_running", f"{text!r} is not a whole number") from None
-
-
-def _named(request: AnyRequest) -> str:
-    path: str = request.scope["path"]
-    return path.rstrip("/").rpartition("/")[2]
-
-
-def _form(deck: Deck, name: str, names: list[str], given: dict[str, str]) -> Form:
+def _form(deck: Deck, name: str, names: list[str], given: Answers) -> Form:
     deed = _DEEDS[name]
     now = clock.now()
     with deck.store.read() as conn:
@@ -178,12 +157,12 @@ def _form(deck: Deck, name: str, names: list[str], given: dict[str, str]) -> For
         danger=deed.danger,
         targets=[Target(queue.name, deed.about(queue)) for queue in found],
         hidden=[("queue", queue.name) for queue in found],
-        fields=[deeds.reason_field(_reason(given), required=name != "resume")],
+        fields=[reason_field(given, required=deed.required)],
         noun="queues",
     )
 
 
-def _limits_form(deck: Deck, name: str, given: dict[str, str]) -> Form:
+def _limits_form(deck: Deck, name: str, given: Answers) -> Form:
     with deck.store.read() as conn:
         queue = queues.get(conn, name, clock.now())
     return Form(
@@ -193,24 +172,25 @@ def _limits_form(deck: Deck, name: str, given: dict[str, str]) -> Form:
         text="What runs goes on; a lower limit lets no more start until enough have ended.",
         submit="Set the limits",
         icon="limit",
-        fields=[
-            Field(
-                name="max_running",
-                label="Jobs at once",
-                kind="number",
-                step="1",
-                value=given.get("max_running", str(queue.max_running or "")),
-                hint="How many of its jobs may run at the same time, over all pools. Empty: any "
-                "number. To let nothing run, pause the queue.",
-                focus=True,
-            ),
-            Field(
-                name="rate",
-                label="Rate",
-                value=given.get("rate", queue.rate or ""),
-                hint="How many may start in a time: 10/s, 100/5m, 1000/h. Empty: any number.",
-            ),
-            Field(name="reason", label="Reason", value=_reason(given), hint=deeds.REASON_HINT),
-        ],
+        fields=refill(
+            [
+                number_field(
+                    "max_running",
+                    "Jobs at once",
+                    queue.max_running,
+                    "How many of its jobs may run at the same time, over all pools. Empty: any "
+                    "number. To let nothing run, pause the queue.",
+                    focus=True,
+                ),
+                Field(
+                    name="rate",
+                    label="Rate",
+                    value=queue.rate or "",
+                    hint="How many may start in a time: 10/s, 100/5m, 1000/h. Empty: any number.",
+                ),
+                reason_field(given, required=False, focus=False),
+            ],
+            given,
+        ),
         noun="queues",
     )

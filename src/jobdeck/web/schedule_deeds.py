@@ -1,20 +1,21 @@
 """What can be done to schedules: add and edit one; pause, resume, run and remove the selected."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from litestar import Response, get, post
 from litestar.params import FromPath
 
 from jobdeck.actions import schedules as actions
-from jobdeck.domain.errors import InvalidValue, JobdeckError
-from jobdeck.domain.records import Schedule
+from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.roles import Actor
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import flows, schedules
 from jobdeck.web import deeds, schedule_form
-from jobdeck.web.deeds import Form, Target
+from jobdeck.web.deeds import Done, Form, Report, Target
+from jobdeck.web.fields import Answers, reason, reason_field
 from jobdeck.web.formats import plural
 from jobdeck.web.render import AnyRequest, AtPages
 from jobdeck.web.schedule_words import when
@@ -86,58 +87,39 @@ _DEEDS = {
 async def ask(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Response[str]:
     """The form of a deed."""
     numbers = deeds.numbers(await deeds.chosen(request, "schedule"), "schedule")
-    form = await deck.run(lambda: _form(deck, _named(request), numbers, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_form, deck, deeds.named(request), numbers))
 
 
 @post(PATHS, opt=OPERATOR, status_code=200)
 async def do(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Response[Any]:
     """Do it to each, or show the form again with what is wrong."""
-    name = _named(request)
     numbers = deeds.numbers(await deeds.chosen(request, "schedule"), "schedule")
-    given = await deeds.answers(request)
+    name = deeds.named(request)
     deed = _DEEDS[name]
-    try:
-        reason = deeds.check_reason(given) if deed.required else given.get("reason", "")
 
-        def act(number: int) -> str | tuple[str, int]:
-            return deed.act(deck, actor, reason, number)
-
-        outcomes = await deck.run(
-            lambda: deeds.each(numbers, act, lambda number: f"Schedule {number}")
+    def act(given: Answers) -> Report:
+        why = reason(given, required=deed.required)
+        outcomes = deeds.each(
+            numbers,
+            lambda number: deed.act(deck, actor, why, number),
+            lambda number: f"Schedule {number}",
         )
-    except JobdeckError as error:
-        form = await deck.run(lambda: _form(deck, name, numbers, given))
-        return deeds.show(pages, request, form, error)
-    return deeds.report(pages, request, outcomes, to="/schedules", noun="schedules")
+        return Report(outcomes=outcomes, to="/schedules", noun="schedules")
+
+    return await deeds.do(pages, request, partial(_form, deck, name, numbers), act)
 
 
 @get("/schedules/new", opt=OPERATOR)
 async def ask_new(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Response[str]:
     """The form of a new one, perhaps for the flow that the address names."""
     given = {"flow": str(request.query_params.get("flow", ""))}
-    form = await deck.run(lambda: _new_form(deck, given))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_new_form, deck), given)
 
 
 @post("/schedules/new", opt=OPERATOR, status_code=200)
 async def add(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Response[Any]:
     """Make it, or show the form again with what is wrong."""
-    given = await deeds.answers(request)
-    try:
-        made = await deck.run(lambda: _add(deck, actor, given))
-    except JobdeckError as error:
-        form = await deck.run(lambda: _new_form(deck, given))
-        return deeds.show(pages, request, form, error)
-    notice = f"Schedule {made.id} of {made.flow} was made: {when(made).words.lower()}."
-    return deeds.done(pages, request, notice, to="/schedules", tone="completed")
-
-
-def _add(deck: Deck, actor: Actor, given: dict[str, str]) -> Schedule:
-    settings = schedule_form.read(given)
-    if not given.get("flow"):
-        raise InvalidValue("flow", "is required; choose the flow that is to run")
-    return actions.add(deck.store, actor, "", given["flow"], **settings)
+    return await deeds.do(pages, request, partial(_new_form, deck), partial(_add, deck, actor))
 
 
 @get("/schedules/{schedule_id:int}/edit", opt=OPERATOR)
@@ -145,8 +127,7 @@ async def ask_edit(
     request: AnyRequest, deck: AtDeck, pages: AtPages, schedule_id: FromPath[int]
 ) -> Response[str]:
     """The form of one that is there."""
-    form = await deck.run(lambda: _edit_form(deck, schedule_id, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_edit_form, deck, schedule_id))
 
 
 @post("/schedules/{schedule_id:int}/edit", opt=OPERATOR, status_code=200)
@@ -154,31 +135,31 @@ async def edit(
     request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, schedule_id: FromPath[int]
 ) -> Response[Any]:
     """Change what differs, or show the form again with what is wrong."""
-    given = await deeds.answers(request)
-    try:
-        await deck.run(lambda: _edit(deck, actor, schedule_id, given))
-    except JobdeckError as error:
-        form = await deck.run(lambda: _edit_form(deck, schedule_id, given))
-        return deeds.show(pages, request, form, error)
-    return deeds.done(pages, request, f"Schedule {schedule_id} is changed.", to="/schedules")
+    form = partial(_edit_form, deck, schedule_id)
+    return await deeds.do(pages, request, form, partial(_edit, deck, actor, schedule_id))
 
 
-def _edit(deck: Deck, actor: Actor, number: int, given: dict[str, str]) -> None:
+def _add(deck: Deck, actor: Actor, given: Answers) -> Done:
+    settings = schedule_form.read(given)
+    if not given.get("flow"):
+        raise InvalidValue("flow", "is required; choose the flow that is to run")
+    made = actions.add(deck.store, actor, "", given["flow"], **settings)
+    notice = f"Schedule {made.id} of {made.flow} was made: {when(made).words.lower()}."
+    return Done(notice=notice, to="/schedules", tone="completed")
+
+
+def _edit(deck: Deck, actor: Actor, number: int, given: Answers) -> Done:
     settings = {"flow": given.get("flow", ""), **schedule_form.read(given)}
     with deck.store.read() as conn:
         old = schedules.get(conn, number)
     # What is left as it was is not sent: new times would forget the ticks that were missed.
     changes = {name: value for name, value in settings.items() if getattr(old, name) != value}
     if changes:
-        actions.edit(deck.store, actor, given.get("reason", ""), number, changes)
+        actions.edit(deck.store, actor, reason(given, required=False), number, changes)
+    return Done(notice=f"Schedule {number} is changed.", to="/schedules")
 
 
-def _named(request: AnyRequest) -> str:
-    path: str = request.scope["path"]
-    return path.rstrip("/").rpartition("/")[2]
-
-
-def _form(deck: Deck, name: str, numbers: list[int], given: dict[str, str]) -> Form:
+def _form(deck: Deck, name: str, numbers: list[int], given: Answers) -> Form:
     deed = _DEEDS[name]
     with deck.store.read() as conn:
         found = [schedules.get(conn, number) for number in numbers]
@@ -194,18 +175,18 @@ def _form(deck: Deck, name: str, numbers: list[int], given: dict[str, str]) -> F
         danger=deed.danger,
         targets=[Target(f"{each.id} {each.flow}", when(each).words) for each in found],
         hidden=[("schedule", str(number)) for number in numbers],
-        fields=[deeds.reason_field(given.get("reason", ""), required=deed.required)],
+        fields=[reason_field(given, required=deed.required)],
         noun="schedules",
     )
 
 
-def _new_form(deck: Deck, given: dict[str, str]) -> Form:
+def _new_form(deck: Deck, given: Answers) -> Form:
     return _settings_form(
         deck, "/schedules/new", "New schedule", "Make the schedule", "add", given, reason=False
     )
 
 
-def _edit_form(deck: Deck, number: int, given: dict[str, str]) -> Form:
+def _edit_form(deck: Deck, number: int, given: Answers) -> Form:
     with deck.store.read() as conn:
         old = schedules.get(conn, number)
     return _settings_form(
@@ -225,7 +206,7 @@ def _settings_form(
     title: str,
     submit: str,
     icon: str,
-    given: dict[str, str],
+    given: Answers,
     *,
     reason: bool,
 ) -> Form:

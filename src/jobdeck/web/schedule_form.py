@@ -18,7 +18,7 @@ from jobdeck.domain.ticks import Times, check_rules
 from jobdeck.http.auth import VIEWER
 from jobdeck.store.schedules import TIMES
 from jobdeck.web import params_form
-from jobdeck.web.params_form import Field
+from jobdeck.web.fields import Answers, Field, reason_field
 from jobdeck.web.render import AnyRequest, AtPages
 from jobdeck.web.schedule_words import MISFIRES, OVERLAPS, when
 
@@ -47,10 +47,9 @@ def values_of(schedule: Schedule) -> dict[str, str]:
     }
 
 
-def fields(given: Mapping[str, str], flows: list[str], *, reason: bool) -> list[Field]:
+def fields(given: Answers, flows: list[str], *, reason: bool) -> list[Field]:
     """The fields with what was given; those that are rarely needed are folded away."""
     field = partial(_field, given)
-    asked = [field("reason", "Reason", "It stands in the audit, beside your name.")]
     return [
         field(
             "flow",
@@ -73,16 +72,16 @@ def fields(given: Mapping[str, str], flows: list[str], *, reason: bool) -> list[
             "Whose clock the cron expression means, such as Europe/Amsterdam. Empty: UTC.",
             suggestions=sorted(available_timezones()),
         ),
-        *(asked if reason else []),
+        *([reason_field(given, required=False, focus=False)] if reason else []),
         *_rarely_needed(given),
     ]
 
 
-def _field(given: Mapping[str, str], name: str, label: str, hint: str = "", **more: Any) -> Field:
+def _field(given: Answers, name: str, label: str, hint: str = "", **more: Any) -> Field:
     return Field(name=name, label=label, hint=hint, value=given.get(name, ""), **more)
 
 
-def _rarely_needed(given: Mapping[str, str]) -> list[Field]:
+def _rarely_needed(given: Answers) -> list[Field]:
     field = partial(_field, given, more=True)
     return [
         field(
@@ -125,7 +124,7 @@ def _rarely_needed(given: Mapping[str, str]) -> list[Field]:
     ]
 
 
-def read(given: Mapping[str, str]) -> dict[str, Any]:
+def read(given: Answers) -> dict[str, Any]:
     """The settings that a form says, without its flow.
 
     Raises:

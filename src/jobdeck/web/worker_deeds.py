@@ -1,17 +1,19 @@
 """What can be done to workers that were selected: free them; and to a pool: drain it."""
 
+from functools import partial
 from typing import Any
 
 from litestar import Response, get, post
 from litestar.params import FromPath
 
 from jobdeck.actions import pools as actions
-from jobdeck.domain.errors import JobdeckError
+from jobdeck.domain.roles import Actor
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import pools
 from jobdeck.web import deeds
-from jobdeck.web.deeds import Form, Target
+from jobdeck.web.deeds import Done, Form, Report, Target
+from jobdeck.web.fields import Answers, reason, reason_field
 from jobdeck.web.formats import plural
 from jobdeck.web.render import AnyRequest, AtPages
 
@@ -20,34 +22,34 @@ from jobdeck.web.render import AnyRequest, AtPages
 async def ask(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Response[str]:
     """The form for freeing workers."""
     numbers = deeds.numbers(await deeds.chosen(request, "worker"), "worker")
-    form = await deck.run(lambda: _form(deck, numbers, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_form, deck, numbers))
 
 
 @post("/workers/free", opt=OPERATOR, status_code=200)
 async def free(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Response[Any]:
     """Free each, or show the form again with what is wrong."""
     numbers = deeds.numbers(await deeds.chosen(request, "worker"), "worker")
-    given = await deeds.answers(request)
-    try:
-        reason = deeds.check_reason(given)
 
-        def act(number: int) -> str:
-            freed = actions.free(deck.store, actor, reason, number)
-            asked = [each for each in freed if not each.error]
-            if not asked:
-                return ", ".join(each.error for each in freed)
-            jobs = ", ".join(str(each.job) for each in asked)
-            word, was = ("job", "was") if len(asked) == 1 else ("jobs", "were")
-            return f"{word} {jobs} {was} asked to stop"
-
-        outcomes = await deck.run(
-            lambda: deeds.each(numbers, act, lambda number: f"Worker {number}")
+    def act(given: Answers) -> Report:
+        why = reason(given, required=True)
+        outcomes = deeds.each(
+            numbers,
+            lambda number: _free(deck, actor, why, number),
+            lambda number: f"Worker {number}",
         )
-    except JobdeckError as error:
-        form = await deck.run(lambda: _form(deck, numbers, given))
-        return deeds.show(pages, request, form, error)
-    return deeds.report(pages, request, outcomes, to="/workers", noun="workers")
+        return Report(outcomes=outcomes, to="/workers", noun="workers")
+
+    return await deeds.do(pages, request, partial(_form, deck, numbers), act)
+
+
+def _free(deck: Deck, actor: Actor, why: str, number: int) -> str:
+    freed = actions.free(deck.store, actor, why, number)
+    asked = [each for each in freed if not each.error]
+    if not asked:
+        return ", ".join(each.error for each in freed)
+    jobs = ", ".join(str(each.job) for each in asked)
+    word, was = ("job", "was") if len(asked) == 1 else ("jobs", "were")
+    return f"{word} {jobs} {was} asked to stop"
 
 
 @get("/pools/{pool_id:int}/drain", opt=OPERATOR)
@@ -55,8 +57,7 @@ async def ask_drain(
     request: AnyRequest, deck: AtDeck, pages: AtPages, pool_id: FromPath[int]
 ) -> Response[str]:
     """The form for draining a pool."""
-    form = await deck.run(lambda: _drain_form(deck, pool_id, {}))
-    return deeds.show(pages, request, form)
+    return await deeds.ask(pages, request, partial(_drain_form, deck, pool_id))
 
 
 @post("/pools/{pool_id:int}/drain", opt=OPERATOR, status_code=200)
@@ -64,19 +65,16 @@ async def drain(
     request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By, pool_id: FromPath[int]
 ) -> Response[Any]:
     """Drain it, or show the form again with what is wrong."""
-    given = await deeds.answers(request)
-    try:
-        reason = deeds.check_reason(given)
-        pool = await deck.run(lambda: actions.drain(deck.store, actor, reason, pool_id))
-    except JobdeckError as error:
-        form = await deck.run(lambda: _drain_form(deck, pool_id, given))
-        return deeds.show(pages, request, form, error)
-    left = f" It still runs {plural(pool.busy, 'job')}." if pool.busy else ""
-    notice = f"Pool {pool_id} takes no more jobs.{left}"
-    return deeds.done(pages, request, notice, to="/workers")
+
+    def act(given: Answers) -> Done:
+        pool = actions.drain(deck.store, actor, reason(given, required=True), pool_id)
+        left = f" It still runs {plural(pool.busy, 'job')}." if pool.busy else ""
+        return Done(notice=f"Pool {pool_id} takes no more jobs.{left}", to="/workers")
+
+    return await deeds.do(pages, request, partial(_drain_form, deck, pool_id), act)
 
 
-def _form(deck: Deck, numbers: list[int], given: dict[str, str]) -> Form:
+def _form(deck: Deck, numbers: list[int], given: Answers) -> Form:
     with deck.store.read() as conn:
         known = {worker.id: worker for worker in pools.list_workers(conn)}
         for number in numbers:
@@ -101,12 +99,12 @@ def _form(deck: Deck, numbers: list[int], given: dict[str, str]) -> Form:
             for worker in found
         ],
         hidden=[("worker", str(number)) for number in numbers],
-        fields=[deeds.reason_field(given.get("reason", ""), required=True)],
+        fields=[reason_field(given, required=True)],
         noun="workers",
     )
 
 
-def _drain_form(deck: Deck, pool_id: int, given: dict[str, str]) -> Form:
+def _drain_form(deck: Deck, pool_id: int, given: Answers) -> Form:
     with deck.store.read() as conn:
         pool = pools.get(conn, pool_id)
     return Form(
@@ -119,6 +117,6 @@ def _drain_form(deck: Deck, pool_id: int, given: dict[str, str]) -> Form:
         icon="drain",
         danger=True,
         targets=[Target(f"Pool {pool.id} on {pool.host}", f"runs {plural(pool.busy, 'job')}")],
-        fields=[deeds.reason_field(given.get("reason", ""), required=True)],
+        fields=[reason_field(given, required=True)],
         noun="workers",
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.web import params_form
-from jobdeck.web.params_form import Field
+from jobdeck.web.fields import Field
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
