@@ -15,10 +15,11 @@ import pytest
 from jobdeck.client import settings
 from jobdeck.client.default import transport_for
 from jobdeck.client.store_transport import StoreTransport
+from jobdeck.domain import clock
 from jobdeck.domain.errors import InvalidValue, NotFound, StoreUnreachable, WrongState
 from jobdeck.domain.states import Status
 from jobdeck.sdk.transport import EnqueueItem, Transport
-from jobdeck.store import audit, counters, jobs, pipelines, schema
+from jobdeck.store import audit, counters, flows, jobs, pipelines, schema
 from jobdeck.store.database import Store
 from tests.integration.api.served import TOKEN, Served
 from tests.integration.hands import manifest
@@ -88,6 +89,19 @@ def test_does_not_publish_what_somebody_unpublished(transport: Transport, store:
         pipelines.unpublish(conn, "weather", 1)
     with pytest.raises(WrongState, match="publish"):
         transport.enqueue(items("b"), manifest())
+
+
+def test_takes_the_flow_as_it_is_now(local: Transport, store: Store) -> None:
+    (first,) = local.enqueue(items("a"), manifest())
+    with store.write() as conn:
+        flows.edit(conn, "weather", {"queue": "slow", "priority": 7}, clock.now())
+    (second,) = local.enqueue(items("b"))
+    (third,) = local.enqueue(items("c"))
+    with store.read() as conn:
+        found = [jobs.get(conn, number) for number in (first, second, third)]
+    assert [(job.queue, job.priority) for job in found[1:]] == [("slow", 7)] * 2
+    assert found[0].queue != "slow"
+    assert [job.params["city"] for job in found] == ["a", "b", "c"]
 
 
 def test_many_in_chunks(local: Transport, store: Store) -> None:

@@ -95,7 +95,10 @@ def check_work(store: Store, load: Load, marks: Path) -> None:
         assert row.losses == len(lost), told
         assert max(effects.get(job_id, {1})) <= row.attempt, told
         if row.status == Code.COMPLETED:
-            assert row.attempt in effects.get(job_id, ()), told
+            # A job of several steps whose last one was recorded, but not its end, ends in the
+            # next attempt without running that step again.
+            seen = effects.get(job_id, set())
+            assert seen if names[row.flow_id] == "family" else row.attempt in seen, told
         else:
             assert (row.reason, row.losses) == (Reason.WORKER_LOST, MAX_LOSSES), told
         if names[row.flow_id] == "family" and row.status == Code.COMPLETED:

@@ -19,7 +19,7 @@ from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import changes, flows, jobs, pipelines, schedules
 from jobdeck.store.borrowed import Borrower
 from jobdeck.store.database import Store
-from jobdeck.store.enqueue import NewJob, enqueue
+from jobdeck.store.enqueue import NewJob, enqueue, enqueue_as_read
 from jobdeck.store.flows import Target
 
 CHUNK = 5000
@@ -64,6 +64,10 @@ class Recipes:
         if found is None or found[0] is not manifest:
             found = self._fingerprints[id(manifest)] = (manifest, manifest.fingerprint)
         return found[1]
+
+    def known(self, flow: str) -> Recipe | None:
+        """The recipe as it was read last, if it was; it may have changed since."""
+        return self._known.get(flow)
 
     def get(self, conn: Connection, flow: str) -> Recipe:
         """The recipe as it stands now.
@@ -239,11 +243,33 @@ def _create_alone(
     """Create a single job in as few round trips as can be; none, if it takes more than that."""
     with store.alone() as conn:
         now = clock.now()
+        if not store.sqlite and (recipe := recipes.known(items[0].flow)):
+            made = _create_as_read(conn, items[0], origin, recipe, now, checked_by)
+            if made is not None:
+                return [made]
         try:
             new = prepare(conn, items, origin, recipes, now=now, checked_by=checked_by)
         except NotFound:
             return []  # it may be known by its manifest; else the same is found once more
         return [] if new[0].unique else enqueue(conn, new, now)
+
+
+def _create_as_read(
+    conn: Connection,
+    item: EnqueueItem,
+    origin: Origin,
+    recipe: Recipe,
+    now: Micros,
+    checked_by: str,
+) -> int | None:
+    """The job's number, or None if it takes another look at the flow, or at more than that."""
+    if item.parent is not None:
+        return None
+    try:
+        job = _row(item, recipe, origin, now, checked_by == recipe.fingerprint)
+    except InvalidValue:
+        return None  # it may fit by now
+    return None if job.unique else enqueue_as_read(conn, job, recipe.target.stamp, now)
 
 
 def chunk_of(new: Sequence[NewJob]) -> int:

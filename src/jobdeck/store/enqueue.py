@@ -15,6 +15,7 @@ from jobdeck.domain.states import Code
 from jobdeck.domain.uniqueness import Kept, Unique, describe
 from jobdeck.store import counters, unique_keys
 from jobdeck.store.database import TOLD
+from jobdeck.store.flows import Stamp
 from jobdeck.store.rows import lines_array, numbers_array
 from jobdeck.store.values import driver
 
@@ -45,6 +46,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
 _OPTIONAL = (
     *("run_at", "context", "parent_id", "retry_of", "schedule_id", "source", "created_by"),
 )
+_ALWAYS = ("flow_id", "queue_id", "priority", "params")
 _UNIQUE = attrgetter("unique")
 _OPEN = "job_id, queue_id, flow_id, rank, attempt, losses, claim"
 _READY = f"INSERT INTO ready ({_OPEN}) VALUES (?, ?, ?, ?, 1, 0, 0)"  # noqa: S608
@@ -64,7 +66,7 @@ _DELAYED_RANGE = (
 _POSTGRES = f"""
 WITH new AS (
     INSERT INTO jobs ({{columns}}, status, created_at)
-    SELECT {{values}}, {int(Code.OPEN)}, %(now)s::bigint FROM {{rows}}
+    SELECT {{values}}, {int(Code.OPEN)}, %(now)s::bigint FROM {{rows}}{{guard}}
     RETURNING id, queue_id, flow_id, priority, run_at
 ), {{waiting}}, counted AS (
     INSERT INTO counters (status, queue_id, flow_id, shard, n)
@@ -77,6 +79,14 @@ ORDER BY id
 _NOW_POSTGRES = f"""waiting AS (
     INSERT INTO ready ({_OPEN}) SELECT id, queue_id, flow_id, -priority, 1, 0, 0 FROM new
 )"""  # noqa: S608
+# Only if the flow and its pipeline are as they were when they were read.
+_GUARD_POSTGRES = """ WHERE EXISTS (
+    SELECT 1 FROM flows f JOIN pipelines p ON p.id = f.pipeline_id
+    WHERE f.id = %(flow_id)s::int AND f.removed_at IS NULL
+        AND f.updated_at = %(flow_updated_at)s::bigint
+        AND p.published_version = %(published)s::int
+        AND p.updated_at = %(pipeline_updated_at)s::bigint
+)"""
 _BY_TIME_POSTGRES = f"""waiting AS (
     INSERT INTO ready ({_OPEN})
     SELECT id, queue_id, flow_id, -priority, 1, 0, 0 FROM new
@@ -87,10 +97,8 @@ _BY_TIME_POSTGRES = f"""waiting AS (
     WHERE run_at > %(now)s::bigint
 )"""  # noqa: S608
 # The planner need not sort and group what is known to be alike.
-_COUNT_ALIKE = (
-    f"VALUES ({int(Code.PENDING)}, %(queue_id)s::int, %(flow_id)s::int, %(shard)s::int, "
-    "%(count)s::bigint)"
-)
+_COUNT_ALIKE = f"""SELECT {int(Code.PENDING)}, %(queue_id)s::int, %(flow_id)s::int,
+        %(shard)s::int, %(count)s::bigint FROM new LIMIT 1"""  # noqa: S608
 _COUNT = f"""SELECT CASE WHEN run_at > %(now)s::bigint THEN {int(Code.SCHEDULED)}
         ELSE {int(Code.PENDING)} END, queue_id, flow_id, %(shard)s::int, count(*)
     FROM new GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""  # noqa: S608
@@ -124,6 +132,27 @@ def enqueue(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
         with conn.begin_nested():
             return _enqueue_unique(conn, new, now)
     return _insert_new(conn, new, now)
+
+
+def enqueue_as_read(conn: Connection, job: NewJob, stamp: Stamp, now: Micros) -> int | None:
+    """Create one job without a unique key on PostgreSQL, in the one statement that also checks
+    that the flow still has that stamp; gives its number, or None if it has not."""
+    _, flow_updated_at, published, pipeline_updated_at = stamp
+    used = _used([job])
+    arguments = {name: getattr(job, name) for name in (*_ALWAYS, *used)}
+    arguments |= {
+        "now": now,
+        "shard": _shard(conn),
+        "count": 1,
+        "flow_updated_at": flow_updated_at,
+        "published": published,
+        "pipeline_updated_at": pipeline_updated_at,
+    }
+    # Straight to the driver: SQLAlchemy adds a tenth to the call.
+    statement = _insert_select((), (*_ALWAYS, *used), guarded=True)
+    row = driver(conn).execute(statement, arguments).fetchone()
+    conn.info[TOLD] = True
+    return None if row is None else row[0]
 
 
 def _insert_new(
@@ -248,7 +277,9 @@ def _insert_many(
 
 
 @cache
-def _insert_select(arrays: tuple[str, ...], scalars: tuple[str, ...]) -> str:
+def _insert_select(
+    arrays: tuple[str, ...], scalars: tuple[str, ...], *, guarded: bool = False
+) -> str:
     taken = [f"%({name})s::{_TYPES[name]}[]" for name in arrays]
     rows = f"unnest({', '.join(taken)})" if arrays else "(VALUES (1))"
     rows += f" AS job({', '.join(arrays or ('one',))})"
@@ -258,6 +289,7 @@ def _insert_select(arrays: tuple[str, ...], scalars: tuple[str, ...]) -> str:
         columns=", ".join((*arrays, *scalars)),
         values=", ".join(values),
         rows=rows,
+        guard=_GUARD_POSTGRES if guarded else "",
         waiting=_NOW_POSTGRES if at_once else _BY_TIME_POSTGRES,
         counted=_COUNT_ALIKE if at_once and {"queue_id", "flow_id"} <= set(scalars) else _COUNT,
     )
@@ -274,7 +306,7 @@ def _insert_postgres(
     # What is alike in all of them is sent once.
     arguments: dict[str, Any] = {"now": now, "shard": _shard(conn), "count": len(new)}
     arrays, scalars = [], []
-    for name in ("flow_id", "queue_id", "priority", "params", *used):
+    for name in (*_ALWAYS, *used):
         values = [getattr(job, name) for job in new]
         if values.count(values[0]) == len(values):
             scalars.append(name)
