@@ -1,14 +1,13 @@
 """From the enqueue call to the start in the worker, and how long the call itself takes."""
 
+import json
 import time
 
-from bench.rig import fresh_store, new_job, pool
+from bench.rig import caller, fresh_store, pool
 from bench.throughput import PARAMS, preload
-from jobdeck.domain import clock
 from jobdeck.domain.states import Status
 from jobdeck.store import counters, jobs
 from jobdeck.store.database import Store
-from jobdeck.store.enqueue import NewJob, enqueue
 
 PAUSE_S = 0.05
 
@@ -17,14 +16,14 @@ def idle(samples: int, workers: int, database: str = "sqlite") -> list[float]:
     """Seconds from just before each enqueue call to the first line of the job, when nothing else
     is to do."""
     with fresh_store(database) as store, pool(store, workers):
-        new = [new_job(store, "stamp")]
+        enqueue = caller(store, "stamp")
         for _ in range(10):
-            _result(store, _enqueue(store, new))
+            _result(store, enqueue())
         found = []
         for _ in range(samples):
             time.sleep(PAUSE_S)
             asked = time.monotonic_ns()
-            found.append((_result(store, _enqueue(store, new)) - asked) / 1e9)
+            found.append((_result(store, enqueue()) - asked) / 1e9)
         return found
 
 
@@ -32,7 +31,7 @@ def draining(jobs: int, workers: int, database: str = "sqlite") -> list[float]:
     """Seconds that each enqueue call takes, one every 2 ms, while a pool drains flat out."""
     with fresh_store(database) as store:
         preload(store, jobs)
-        new = [new_job(store, "noop", PARAMS)]
+        enqueue = caller(store, "noop", json.loads(PARAMS))
         calls = []
         with pool(store, workers):
             while _completed(store) == 0:
@@ -40,15 +39,10 @@ def draining(jobs: int, workers: int, database: str = "sqlite") -> list[float]:
             while _completed(store) < jobs * 0.8:
                 for _ in range(50):
                     began = time.perf_counter()
-                    _enqueue(store, new)
+                    enqueue()
                     calls.append(time.perf_counter() - began)
                     time.sleep(0.002)
         return calls
-
-
-def _enqueue(store: Store, new: list[NewJob]) -> int:
-    with store.write(wake=True) as conn:
-        return enqueue(conn, new, clock.now())[0]
 
 
 def _completed(store: Store) -> int:

@@ -4,14 +4,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from bench import postgres
+from jobdeck.client.store_transport import StoreTransport
 from jobdeck.domain import clock
+from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import flows, pipelines, schema
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob
@@ -81,6 +84,13 @@ def new_job(store: Store, flow: str, params: str = "{}", priority: int = 0) -> N
     return NewJob(
         flow_id=target.flow_id, queue_id=target.queue_id, params=params, priority=priority
     )
+
+
+def caller(store: Store, flow: str, params: dict[str, Any] | None = None) -> Callable[[], int]:
+    """The call that `enqueue` of a job makes, for one job of that flow; gives its number."""
+    transport = StoreTransport(store)
+    items = [EnqueueItem(flow=flow, params=params or {})]
+    return lambda: transport.enqueue(items)[0]
 
 
 def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:

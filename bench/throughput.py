@@ -7,11 +7,9 @@ from contextlib import ExitStack
 from msgspec import structs
 from sqlalchemy import text
 
-from bench.rig import fresh_store, new_job, pool
-from jobdeck.client.store_transport import StoreTransport
+from bench.rig import caller, fresh_store, new_job, pool
 from jobdeck.domain import clock
 from jobdeck.domain.states import Code
-from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import claims, counters
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import enqueue
@@ -37,12 +35,11 @@ def preload(store: Store, jobs: int, flow: str = "noop") -> float:
 
 def singles(store: Store, jobs: int) -> float:
     """Enqueue one at a time, by the call that `enqueue` of a job makes; gives jobs a second."""
-    transport = StoreTransport(store)
-    item = EnqueueItem(flow="noop", params=json.loads(PARAMS))
-    transport.enqueue([item])
+    enqueue = caller(store, "noop", json.loads(PARAMS))
+    enqueue()
     began = time.perf_counter()
     for _ in range(jobs):
-        transport.enqueue([item])
+        enqueue()
     return jobs / (time.perf_counter() - began)
 
 
