@@ -83,3 +83,7 @@ def test_latency_is_how_long_the_next_one_has_waited(store: Store) -> None:
     with store.write() as conn:
         finish(conn, [lost])
     assert _queue(store, 10).latency_s == 2
+    with store.write() as conn:
+        assert len(claim(conn, lanes, 3, 1, START)) == 3
+    queue = _queue(store, 10)
+    assert (queue.pending, queue.latency_s) == (3, 9), "handed out, but none has begun"

@@ -11,7 +11,7 @@ from jobdeck.domain.records import Queue
 from jobdeck.domain.states import Code, Status
 from jobdeck.store import counters, limits
 from jobdeck.store.names import missing
-from jobdeck.store.tables import attempts, jobs, queues, ready
+from jobdeck.store.tables import attempts, jobs, queues, ready, running
 from jobdeck.store.tables import counters as counted
 from jobdeck.store.values import AnyRow, driver, insert_into
 
@@ -115,6 +115,9 @@ def _missing(conn: Connection, name: str) -> NotFound:
 def _records(conn: Connection, rows: Sequence[AnyRow], now: Micros) -> list[Queue]:
     counts = counters.by_queue(conn)
     since = _waiting_since(conn)
+    handed_out = [q for q, n in counts.items() if n[Status.PENDING] and q not in since]
+    if handed_out:
+        since |= _handed_out_since(conn, handed_out)
     found = []
     for row in rows:
         n = counts.get(row.id) or dict.fromkeys(Status, 0)
@@ -157,20 +160,37 @@ def _waiting_since(conn: Connection) -> dict[int, Micros]:
         .scalar_subquery()
     )
     heads = select(head.label("job_id")).select_from(lanes).subquery()
-    # A job that is tried again waits since its last attempt ended, not since it was created.
-    ended = (
-        select(func.max(attempts.c.finished_at))
-        .where(attempts.c.job_id == jobs.c.id)
-        .scalar_subquery()
-    )
     query = (
-        select(ready.c.queue_id, jobs.c.created_at, jobs.c.run_at, ended)
+        select(ready.c.queue_id, jobs.c.created_at, jobs.c.run_at, _ENDED)
         .select_from(heads.join(ready, ready.c.job_id == heads.c.job_id))
         .join(jobs, jobs.c.id == ready.c.job_id)
         .order_by(ready.c.queue_id, ready.c.rank.desc(), ready.c.job_id.desc())
     )
     # The last of each queue is the next to go.
-    return {
-        queue: max(created, run_at or 0, last or 0)
-        for queue, created, run_at, last in conn.execute(query)
-    }
+    return {row[0]: _waits_since(*row[1:]) for row in conn.execute(query)}
+
+
+def _handed_out_since(conn: Connection, queue_ids: Sequence[int]) -> dict[int, Micros]:
+    """The same for queues whose pending jobs all wait in a pool for a worker."""
+    first = (
+        select(func.min(running.c.job_id).label("job_id"))
+        .where(running.c.begun_at.is_(None), running.c.queue_id.in_(queue_ids))
+        .group_by(running.c.queue_id)
+        .subquery()
+    )
+    query = (
+        select(running.c.queue_id, jobs.c.created_at, jobs.c.run_at, _ENDED)
+        .select_from(first.join(running, running.c.job_id == first.c.job_id))
+        .join(jobs, jobs.c.id == running.c.job_id)
+    )
+    return {row[0]: _waits_since(*row[1:]) for row in conn.execute(query)}
+
+
+# A job that is tried again waits since its last attempt ended, not since it was created.
+_ENDED = (
+    select(func.max(attempts.c.finished_at)).where(attempts.c.job_id == jobs.c.id).scalar_subquery()
+)
+
+
+def _waits_since(created: Micros, run_at: Micros | None, ended: Micros | None) -> Micros:
+    return max(created, run_at or 0, ended or 0)

@@ -193,7 +193,7 @@ def _example(conn: Connection, group: ErrorGroup) -> Job | None:
 def deeds(group: ErrorGroup, actor: Actor) -> list[Deed]:
     """What can be done to a group; those that cannot act say why."""
     role = why_not(actor, Role.OPERATOR)
-    none = "" if group.jobs else "No job stands failed by it any more."
+    none = "" if group.jobs else "No job is failed by it any more."
     label = f"Retry {plural(group.jobs, 'job')}" if group.jobs else "Retry"
     mark = (
         Deed(name="reopen", label="Open again", icon="errors", why_not=role)

@@ -52,8 +52,9 @@
   const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
   const minute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
   const days = (chart, splits) => {
-    const long = splits.at(-1) - splits[0] > 2 * 86400;
-    return splits.map((at) => (long ? day : minute).format(new Date(at * 1000)));
+    const span = splits.at(-1) - splits[0];
+    const words = span > 2 * 86400 ? day : span < 60 * splits.length ? clock : minute;
+    return splits.map((at) => words.format(new Date(at * 1000)));
   };
 
   // A part of the chart that was drawn over, or one bar, becomes the range of the list.

@@ -31,11 +31,13 @@
 
   const sameDay = (one, other) => one.toDateString() === other.toDateString();
 
+  const plain = (at, now) => (at.getFullYear() === now.getFullYear() ? `${day.format(at)} ${short.format(at)}` : year.format(at));
+
   function dated(at, now) {
     if (sameDay(at, now)) return short.format(at);
     if (sameDay(at, new Date(now - DAY))) return `yesterday ${short.format(at)}`;
     if (sameDay(at, new Date(+now + DAY))) return `tomorrow ${short.format(at)}`;
-    return at.getFullYear() === now.getFullYear() ? `${day.format(at)} ${short.format(at)}` : year.format(at);
+    return plain(at, now);
   }
 
   function relative(at, now) {
@@ -50,7 +52,7 @@
 
   const STYLES = {
     ago: relative,
-    clock: (at, now) => (sameDay(at, now) ? clock.format(at) : dated(at, now)),
+    clock: (at, now) => (sameDay(at, now) ? clock.format(at) : plain(at, now)),
     log: (at) => `${clock.format(at)}.${String(at.getMilliseconds()).padStart(3, "0")}`,
     exact: (at) => zone.format(at),
   };
