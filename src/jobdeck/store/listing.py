@@ -106,7 +106,7 @@ def count(conn: Connection, wanted: JobFilter, now: Micros) -> Counted:
     plan = sources.plan(conn, wanted, now)
     walk = Walk(conn, plan, descending=True)
     found = 0
-    query = f"SELECT count(*) FROM ({walks.numbers(conn, plan)}) AS meant" if plan.sources else ""  # noqa: S608
+    query = walks.count(conn, plan) if plan.sources else ""
     for low, high in walk.slices(ROWS_MAX // COUNT_PART):
         found += walks.run(conn, query, plan, low=low, high=high).scalar_one()
     last = walk.looked_to
@@ -172,7 +172,6 @@ class Walk:
                 self._low = end + 1
 
     def _matches(self, low: int, high: int, limit: int) -> list[int]:
-        order = "DESC" if self._descending else "ASC"
-        sql = f"{walks.numbers(self._conn, self._plan)} ORDER BY id {order} LIMIT :count"
+        sql = walks.first(self._conn, self._plan, descending=self._descending)
         found = walks.run(self._conn, sql, self._plan, low=low, high=high, count=limit)
         return list(found.scalars())

@@ -18,22 +18,33 @@ LANES_ROWS = 10_000
 """Lanes with at most so many pending jobs are read as a whole."""
 
 
+SPREAD = "spread.id"
+"""The value of the key of an index by which there is a walk for each flow."""
+
+
 class Source(NamedTuple):
     """Numbers of jobs in order: `column` of `table`, by an index (none: the primary key).
 
-    `seek` are conditions that the index answers, `own` what must be checked of each row.
-    `by_flow` makes it one walk for each of the flows (whose numbers the plan's bind `flows`
-    holds), and a `whole` one is small enough to be read as it is.
+    `keys` are the columns before it in the index, with their values in SQL; with `SPREAD` it is
+    one walk for each of the flows whose numbers the plan's bind `flows` holds. `above` and
+    `upto` are binds between which its numbers lie. `own` must be checked of each row. `whole`
+    are the conditions of one that is small enough to be read as it is.
     """
 
     table: str
     column: str = "job_id"
     by: str = ""
-    seek: tuple[str, ...] = ()
+    keys: tuple[tuple[str, str], ...] = ()
     own: tuple[str, ...] = ()
-    by_flow: bool = False
-    whole: bool = False
+    above: str = ""
+    upto: str = ""
     flows: str = "flow_ids"
+    whole: tuple[str, ...] = ()
+
+    @property
+    def by_flow(self) -> bool:
+        """Whether it is one walk for each of the flows."""
+        return any(value == SPREAD for _, value in self.keys)
 
 
 class Plan(Struct, kw_only=True):
@@ -65,6 +76,7 @@ class Plan(Struct, kw_only=True):
 
 _EVERY = "id"
 _BY_FLOW = "ix_jobs_flow_id_id"
+_SPREAD = ("flow_id", SPREAD)
 
 
 def plan(conn: Connection, wanted: JobFilter, now: Micros = 0) -> Plan:
@@ -118,19 +130,19 @@ def _all(
         return [_walk_jobs(made, own, flow_ids)]
     made.binds |= {"param_name": known.name, "param_value": known.value}
     made.binds |= {"param_low": known.low, "param_high": known.high}
+    made.binds |= {"param_below": known.low - 1, "param_above": known.high + 1}
     made.binds["param_flows"] = known.flow_ids
-    found = (
-        "job_params.name = :param_name AND job_params.value = :param_value",
-        "job_params.job_id BETWEEN :param_low AND :param_high",
+    keys = (("name", ":param_name"), ("value", ":param_value"), _SPREAD)
+    # A value, not EXISTS, of which PostgreSQL would make a join of all jobs.
+    fits = f"(SELECT {' AND '.join(own)} FROM jobs WHERE jobs.id = job_params.job_id)"  # noqa: S608
+    index = Source(
+        "job_params", keys=keys, own=(fits,) if own else (), above="param_low", upto="param_high"
     )
-    every = " AND ".join(("jobs.id = job_params.job_id", *own))
-    fits = f"EXISTS (SELECT 1 FROM jobs WHERE {every})"  # noqa: S608
-    index = Source("job_params", seek=found, own=(fits,) if own else (), by_flow=True)
-    made_sources = [index._replace(flows="param_flows")]
-    for outside in ("jobs.id < :param_low", "jobs.id > :param_high"):
-        if outside.startswith("jobs.id >") or known.low > 1:
-            walk = Source("jobs", _EVERY, _BY_FLOW, (outside,), own, by_flow=True)
-            made_sources.append(walk._replace(flows="param_flows"))
+    walk = Source("jobs", _EVERY, _BY_FLOW, (_SPREAD,), own)
+    made_sources = [index, walk._replace(above="param_above")]
+    if known.low > 1:
+        made_sources.append(walk._replace(upto="param_below"))
+    made_sources = [each._replace(flows="param_flows") for each in made_sources]
     others = None if flow_ids is None else sorted(set(flow_ids) - set(known.flow_ids))
     if others is None:
         own = ("jobs.flow_id NOT IN :param_flows", *own)
@@ -143,7 +155,7 @@ def _walk_jobs(made: Plan, own: tuple[str, ...], flow_ids: list[int] | None) -> 
     if flow_ids is None:
         return Source("jobs", _EVERY, own=own)
     made.binds["flow_ids"] = flow_ids
-    return Source("jobs", _EVERY, _BY_FLOW, own=own, by_flow=True)
+    return Source("jobs", _EVERY, _BY_FLOW, (_SPREAD,), own)
 
 
 def _by_origin(
@@ -154,18 +166,18 @@ def _by_origin(
     statuses: set[Status],
 ) -> Source:
     if wanted.parent is not None:
-        index, seek = "ix_jobs_parent_id_id", "jobs.parent_id = :parent"
+        index, key = "ix_jobs_parent_id_id", ("parent_id", ":parent")
         made.binds["parent"] = wanted.parent
         if wanted.schedule is not None:
             made.rest.append("jobs.schedule_id = :schedule")
     else:
-        index, seek = "ix_jobs_schedule_id_id", "jobs.schedule_id = :schedule"
+        index, key = "ix_jobs_schedule_id_id", ("schedule_id", ":schedule")
     if wanted.schedule is not None:
         made.binds["schedule"] = wanted.schedule
     if flow_ids is not None:
         made.rest.append("jobs.flow_id IN :flow_ids")
         made.binds["flow_ids"] = flow_ids
-    return Source("jobs", _EVERY, index, (seek,), own=_on_jobs(made, queue_ids, statuses))
+    return Source("jobs", _EVERY, index, (key,), own=_on_jobs(made, queue_ids, statuses))
 
 
 def _by_error(
@@ -188,8 +200,8 @@ def _by_error(
         # The sign keeps SQLite from an index that is in another order than the numbers.
         own = ("+unsuccessful.flow_id IN :flow_ids",)
         made.binds["flow_ids"] = flow_ids
-    seek = ("unsuccessful.group_id = :error_group",)
-    return Source("unsuccessful", "job_id", "ix_unsuccessful_group", seek, own)
+    keys = (("group_id", ":error_group"),)
+    return Source("unsuccessful", "job_id", "ix_unsuccessful_group", keys, own)
 
 
 def _on_jobs(made: Plan, queue_ids: list[int] | None, statuses: set[Status]) -> tuple[str, ...]:
@@ -227,11 +239,11 @@ def _by_status(
         if value is not None
     )
     for status in sorted(statuses & FINAL):
-        seek = f"unsuccessful.status = {int(CODES[status])}"
+        key = ("status", str(int(CODES[status])))
         if flow_ids is None:
-            yield Source("unsuccessful", "job_id", "ix_unsuccessful_status", (seek,))
+            yield Source("unsuccessful", "job_id", "ix_unsuccessful_status", (key,))
         else:
-            yield Source("unsuccessful", "job_id", "ix_unsuccessful_flow", (seek,), by_flow=True)
+            yield Source("unsuccessful", "job_id", "ix_unsuccessful_flow", (_SPREAD, key))
     if Status.PENDING in statuses:
         yield _pending(conn, made, lane, flow_ids, queue_ids)
         yield Source("running", own=("begun_at IS NULL", *lane))
@@ -268,8 +280,8 @@ def _pending(
         return Source("ready", own=lane)
     made.binds["lane_queues"] = sorted({row[0] for row in lanes}) or [0]
     made.binds["lane_flows"] = sorted({row[1] for row in lanes}) or [0]
-    seek = ("queue_id IN :lane_queues", "flow_id IN :lane_flows")
-    return Source("ready", "job_id", "ix_ready_lane", seek, whole=True)
+    lanes_only = ("queue_id IN :lane_queues", "flow_id IN :lane_flows")
+    return Source("ready", by="ix_ready_lane", whole=lanes_only)
 
 
 def _flow_ids(conn: Connection, wanted: JobFilter, made: Plan) -> list[int] | None:

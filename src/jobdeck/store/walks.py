@@ -1,10 +1,11 @@
 """The SQL by which the sources of a plan are read."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, bindparam, text
 
-from jobdeck.store.sources import Plan, Source
+from jobdeck.store.sources import SPREAD, Plan, Source
 
 
 def run(conn: Connection, sql: str, plan: Plan, **binds: Any) -> CursorResult[*tuple[Any, ...]]:
@@ -34,26 +35,27 @@ def end_of_slice(
 
 def _nth(conn: Connection, source: Source, descending: bool) -> str:
     # The number at which a walk has read one row more than `:skip`; of several the first.
-    table, column = source.table, f"{source.table}.{source.column}"
-    where = [*source.seek, f"{column} BETWEEN :low AND :high"]
-    if source.by_flow:
-        where.insert(0, f"{table}.flow_id = spread.id")
-    order = "DESC" if descending else "ASC"
-    inner = (
-        f"(SELECT {column} FROM {_from(conn, source)} WHERE {' AND '.join(where)} "  # noqa: S608
-        f"ORDER BY {column} {order} LIMIT 1 OFFSET :skip)"
-    )
+    inner = f"({_walk(conn, source, descending, 'LIMIT 1 OFFSET :skip')})"
     if not source.by_flow:
         return inner
     best = "max" if descending else "min"
     return f"(SELECT {best}({inner}) FROM flows AS spread WHERE spread.id IN :{source.flows})"  # noqa: S608
 
 
-def numbers(conn: Connection, plan: Plan) -> str:
-    """SQL for the numbers from `:low` to `:high` that are meant, as the column `id`."""
+def first(conn: Connection, plan: Plan, *, descending: bool) -> str:
+    """SQL for the first `:count` of the numbers from `:low` to `:high` that are meant."""
     if plan.rest:
-        return rows(conn, plan, "found.id AS id")
-    return f"SELECT id FROM ({_found(conn, plan)}) AS found"  # noqa: S608
+        meant = rows(conn, plan, "found.id AS id")
+    else:
+        found = _found(conn, plan, descending, limit="LIMIT :count")
+        meant = f"SELECT id FROM ({found}) AS found"  # noqa: S608
+    return f"{meant} ORDER BY id {_way(descending)} LIMIT :count"
+
+
+def count(conn: Connection, plan: Plan) -> str:
+    """SQL for how many numbers from `:low` to `:high` are meant."""
+    meant = rows(conn, plan, "found.id") if plan.rest else _found(conn, plan)
+    return f"SELECT count(*) FROM ({meant}) AS meant"  # noqa: S608
 
 
 def rows(conn: Connection, plan: Plan, columns: str) -> str:
@@ -71,18 +73,76 @@ def rows(conn: Connection, plan: Plan, columns: str) -> str:
     )
 
 
-def _found(conn: Connection, plan: Plan) -> str:
-    parts = []
-    for source in plan.sources:
-        column = f"{source.table}.{source.column}"
-        where = [*source.seek, *source.own, f"{column} BETWEEN :low AND :high"]
-        if source.by_flow:
-            where.insert(0, f"{source.table}.flow_id IN :{source.flows}")
-        parts.append(
-            f"SELECT {column} AS id FROM {_from(conn, source)} "  # noqa: S608
-            f"WHERE {' AND '.join(where)}"
-        )
-    return " UNION ALL ".join(parts)
+def _found(conn: Connection, plan: Plan, descending: bool = False, limit: str = "") -> str:
+    return " UNION ALL ".join(_all(conn, each, descending, limit) for each in plan.sources)
+
+
+def _all(conn: Connection, source: Source, descending: bool, limit: str) -> str:
+    """All that is meant of a source; on PostgreSQL at most so many of each walk."""
+    column = f"{source.table}.{source.column}"
+    if source.whole:
+        # The range stands outside, where it cannot call for another index.
+        every = "LIMIT -1 OFFSET 0" if conn.dialect.name == "sqlite" else "OFFSET 0"
+        where = " AND ".join(source.whole)
+        inside = f"SELECT {column} AS id FROM {_from(conn, source)} WHERE {where} {every}"  # noqa: S608
+        return f"SELECT id FROM ({inside}) AS lanes WHERE id BETWEEN :low AND :high"  # noqa: S608
+    if conn.dialect.name == "sqlite":
+        where = " AND ".join((*_range(conn, source, f"IN :{source.flows}"), *source.own))
+        return f"SELECT {column} AS id FROM {_from(conn, source)} WHERE {where}"  # noqa: S608
+    walk = _walk(conn, source, descending, limit, source.own)
+    if not source.by_flow:
+        return f"SELECT id FROM ({walk}) AS walk"  # noqa: S608
+    return (
+        f"SELECT walk.id FROM flows AS spread CROSS JOIN LATERAL ({walk}) AS walk "  # noqa: S608
+        f"WHERE spread.id IN :{source.flows}"
+    )
+
+
+def _walk(
+    conn: Connection, source: Source, descending: bool, limit: str, own: Sequence[str] = ()
+) -> str:
+    """One walk, of the flow `spread` where there is one for each, in the order of its index."""
+    where = " AND ".join((*_range(conn, source, f"= {SPREAD}"), *own))
+    columns = [source.column]
+    if conn.dialect.name != "sqlite":
+        columns = [*(column for column, _ in source.keys), source.column]
+    order = ", ".join(f"{source.table}.{column} {_way(descending)}" for column in columns)
+    return (
+        f"SELECT {source.table}.{source.column} AS id FROM {_from(conn, source)} "  # noqa: S608
+        f"WHERE {where} ORDER BY {order} {limit}"
+    )
+
+
+def _range(conn: Connection, source: Source, of_flow: str) -> list[str]:
+    """What the index answers."""
+    sqlite = conn.dialect.name == "sqlite"
+    low, high = ":low", ":high"
+    if source.above:
+        low = f"{'max' if sqlite else 'greatest'}(:low, :{source.above})"
+    if source.upto:
+        high = f"{'min' if sqlite else 'least'}(:high, :{source.upto})"
+    column = f"{source.table}.{source.column}"
+    if sqlite:
+        equal = [
+            f"{source.table}.{name} {of_flow if value == SPREAD else f'= {value}'}"
+            for name, value in source.keys
+        ]
+        return [*equal, f"{column} BETWEEN {low} AND {high}"]
+    if not source.keys:
+        return [f"{column} BETWEEN {low} AND {high}"]
+    # Neither this range nor the order of `_walk` is one that another index could answer, whatever
+    # PostgreSQL expects to find. It would read through all that others did since.
+    names = ", ".join(f"{source.table}.{name}" for name, _ in source.keys)
+    values = ", ".join(value for _, value in source.keys)
+    return [
+        f"{source.table}.{source.keys[0][0]} IS NOT NULL",
+        f"({names}, {column}) >= ({values}, {low})",
+        f"({names}, {column}) <= ({values}, {high})",
+    ]
+
+
+def _way(descending: bool) -> str:
+    return "DESC" if descending else "ASC"
 
 
 def _from(conn: Connection, source: Source) -> str:
