@@ -12,6 +12,8 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 CODE := $(wildcard src tests bench examples scripts hatch_build.py)
 
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD = 1
+# Images for containers often set this: each of the many processes would compile all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -25,7 +27,8 @@ setup: $(VENV)/.project ## Make .venv, with the jobdeck command in it
 demo: setup ## Run the dashboard and a worker pool with example pipelines
 	@env JOBDECK_STORE="$(DEMO_STORE)" $(VENV)/bin/jobdeck up --demo
 
-test: system check ## Run every check that CI runs
+test: ## Run every check that CI runs
+	@$(MAKE) --no-print-directory -j2 system check
 	$(PY) -m pytest -n auto $(ARGS)
 
 test-unit: dev ## Run the quick tests only
@@ -87,7 +90,7 @@ $(VENV)/.project: $(VENV)/.runtime pyproject.toml hatch_build.py package.json pa
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.project
 	@echo "Installing what the checks need ..."
-	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP) --no-compile --require-hashes -r requirements/dev.txt
 	@$(PY) hatch_build.py npm ci --ignore-scripts --loglevel=error || \
 		echo "There is no npm: the pages' accessibility will not be tested."
 	@touch $@

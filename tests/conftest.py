@@ -64,12 +64,20 @@ NEEDS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests whose programs are missing."""
+    """Skip the tests whose programs are missing; keep together what shares a server or store."""
     for item in items:
+        if isinstance(item, pytest.Function) and _shares(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         for mark in item.iter_markers("needs"):
             for name in mark.args:
                 if NEEDS[name].find() is None:
                     item.add_marker(pytest.mark.skip(f"{SKIPPED}{name} ({NEEDS[name].how})"))
+
+
+def _shares(test: pytest.Function) -> bool:
+    """Whether it uses what is made once a file: in one process then, or each would make it."""
+    fixtures = test._fixtureinfo.name2fixturedefs.values()
+    return any(fixture.scope == "module" for same in fixtures for fixture in same)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,12 +8,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool, StaticPool
 
 from jobdeck.store import schema
 from jobdeck.store.database import Store
@@ -29,15 +31,22 @@ class Cluster:
         # Not pytest's: its folders are too deep for a socket, and closed to the server's user.
         self._folder = Path(tempfile.mkdtemp(prefix="jobdeck-pg-"))
         self._numbers = itertools.count(1)
+        self._spare: list[str] = []
         try:
             self._server = _start(self._folder)
             self._url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
+            # Where databases are made and removed; of this thread, or of one after it.
+            self._engine = create_engine(
+                self._url, isolation_level="AUTOCOMMIT", poolclass=StaticPool, pool_pre_ping=True
+            )
             # A crash may lose it all.
             self._execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
             self._execute(f"CREATE DATABASE {_TEMPLATE}")
             store = Store(self._address(_TEMPLATE))
             schema.ensure(store)
             store.close()
+            with self._inside(_TEMPLATE) as connection:
+                self._shape = _shape(connection)
         except BaseException:
             self.stop()
             raise
@@ -47,23 +56,47 @@ class Cluster:
         return url.render_as_string(hide_password=False)
 
     def _execute(self, *statements: str) -> None:
-        engine = create_engine(self._url, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
+        with self._engine.connect() as connection:
             for statement in statements:
                 connection.execute(text(statement))
-        engine.dispose()
+
+    @contextmanager
+    def _inside(self, database: str) -> Iterator[Connection]:
+        """A transaction in that database."""
+        engine = create_engine(self._url.set(database=database), poolclass=NullPool)
+        with engine.begin() as connection:
+            yield connection
 
     def create(self, *, empty: bool = False) -> str:
         """A new database with the schema of a store, or with nothing; gives its address."""
         name = f"test_{next(self._numbers)}"
-        template = "template1" if empty else _TEMPLATE
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        if empty:
+            self._execute(f"CREATE DATABASE {name} TEMPLATE template1")
+        elif self._spare:
+            self._execute(f"ALTER DATABASE {self._spare.pop()} RENAME TO {name}")
+        else:
+            self._execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
         return self._address(name)
 
     def drop(self, address: str) -> None:
-        """Remove a database, whoever is still connected."""
-        url: URL = make_url(address)
-        self._execute(f"DROP DATABASE IF EXISTS {url.database} WITH (FORCE)")
+        """Remove a database, whoever is still connected; one with a store is used again.
+
+        It gets another name, so that what may still look for the old one finds nothing.
+        """
+        name = make_url(address).database
+        spare = f"spare_{next(self._numbers)}"
+        self._execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            f"WHERE datname = '{name}'",
+            f"ALTER DATABASE {name} RENAME TO {spare}",
+        )
+        with self._inside(spare) as connection:
+            if same := _shape(connection) == self._shape:
+                _empty(connection)
+        if same:
+            self._spare.append(spare)
+        else:
+            self._execute(f"DROP DATABASE {spare} WITH (FORCE)")
 
     def crash(self) -> None:
         """Let the server end as if it had been killed, and start it again."""
@@ -79,10 +112,38 @@ class Cluster:
         """End the server and remove its folder."""
         server = getattr(self, "_server", None)
         if server is not None:
+            self._engine.dispose()
             server.stop()
             # It would look again at the end of the process, and leave a lock behind.
             atexit.unregister(server._cleanup)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _shape(connection: Connection) -> object:
+    """What tells that a database has the schema of a store, and nothing beside it."""
+    names = "SELECT array_agg(relname ORDER BY relname) FROM pg_class WHERE relnamespace = "
+    found = connection.execute(text(f"{names}'public'::regnamespace AND relkind <> 't'")).scalar()
+    known = schema.VERSION_TABLE in (found or ())
+    version = f"SELECT version_num FROM {schema.VERSION_TABLE}"
+    return found, connection.execute(text(version)).scalars().all() if known else None
+
+
+def _empty(connection: Connection) -> None:
+    """Remove all rows from a store, and let numbers begin anew.
+
+    Ten times quicker than a new database. Tables that nothing was ever written to stay as they
+    are; the others lose what the planner knows of them too.
+    """
+    used = connection.execute(
+        text(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace "
+            f"AND relkind = 'r' AND relname <> '{schema.VERSION_TABLE}' "
+            "AND pg_relation_size(oid) > 0"
+        )
+    ).scalars()
+    if names := ", ".join(used):
+        connection.execute(text(f"TRUNCATE {names} CASCADE"))
+    connection.execute(text("SELECT setval(seqrelid, seqstart, false) FROM pg_sequence"))
 
 
 def _start(folder: Path) -> Any:

@@ -12,8 +12,6 @@ import pytest
 
 from tests.integration.launched import Launched, environment, until
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 class Demo:
     """A demo that runs, asked over REST."""

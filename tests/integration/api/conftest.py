@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from litestar import Litestar
 from litestar.testing import TestClient
 
 from jobdeck.app import create_app
@@ -28,14 +29,24 @@ def here(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
+@pytest.fixture(scope="session")
+def mounted(sqlite_template: Path) -> tuple[Deck, Litestar]:
+    """An application over a deck that each test fills with its own: wiring one takes long."""
+    deck = Deck(Store(f"sqlite:///{sqlite_template}"))
+    return deck, create_app(deck)
+
+
 @pytest.fixture
-def deck(here: Store) -> Deck:
+def deck(here: Store, mounted: tuple[Deck, Litestar]) -> Deck:
     """The store, mounted at the root."""
-    return Deck(here, Settings(token="secret-token"))
+    deck, _ = mounted
+    vars(deck).update(vars(Deck(here, Settings(token="secret-token"))))
+    return deck
 
 
 @pytest.fixture
-def api(deck: Deck) -> Iterator[Caller]:
+def api(deck: Deck, mounted: tuple[Deck, Litestar]) -> Iterator[Caller]:
     """The API, asked as administrator."""
-    with TestClient(create_app(deck)) as client:
+    _, application = mounted
+    with TestClient(application) as client:
         yield Caller(client, deck, token="secret-token")
