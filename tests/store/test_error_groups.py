@@ -193,6 +193,29 @@ def test_the_list_is_narrowed_and_paged(failing: Store) -> None:
     assert groups(failing, q="%") == []
     with pytest.raises(InvalidValue):
         groups(failing, state="odd")
+    with pytest.raises(InvalidValue):
+        groups(failing, sort="odd")
+
+
+def test_the_list_is_sorted_by_what_counts(failing: Store) -> None:
+    for number, (kind, count) in enumerate((("Aa", 2), ("Bb", 3), ("Cc", 1))):
+        fail(failing, *["x"] * count, at=NOON + number, kind=kind)
+
+    def paged(sort: str) -> list[str]:
+        seen: list[str] = []
+        cursor = None
+        with failing.read() as conn:
+            while True:
+                page = error_groups.find(conn, now=NOON, sort=sort, limit=2, cursor=cursor)
+                seen += [group.type for group in page.items]
+                cursor = page.next
+                if cursor is None:
+                    return seen
+
+    assert paged("-failures") == ["Bb", "Aa", "Cc"]
+    assert paged("jobs") == ["Cc", "Aa", "Bb"]
+    assert paged("-first") == ["Cc", "Bb", "Aa"]
+    assert paged("last") == ["Aa", "Bb", "Cc"]
 
 
 def test_its_jobs_can_be_listed(failing: Store) -> None:

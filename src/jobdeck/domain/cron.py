@@ -107,11 +107,15 @@ def interval_tick(interval_s: float, anchor: Micros, after: Micros) -> Micros:
 
 
 def describe(expression: str) -> str:
-    """The expression in words, such as "At 05:00 every day"; as it stands if none are found."""
+    """The expression in words, such as "At 05:00, every day"; as it stands if none are found."""
     options = Options()
     options.use_24hour_time_format = True
     options.verbose = True
     try:
-        return str(get_description(expression, options))
+        words = str(get_description(expression, options))
     except Exception:
         return expression
+    # "Every minute, every hour, every day": what is said first says it all.
+    first, *more = words.split(", ")
+    kept = [each for each in more if each not in ("every minute", "every hour", "every day")]
+    return ", ".join([first, *kept]) if first.startswith("Every ") else words

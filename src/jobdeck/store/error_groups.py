@@ -23,7 +23,10 @@ LIST_HOURS = 24
 KEEP_HOURS = 31 * 24
 """The failures of each hour are kept for so many hours."""
 
-_ORDER = "-last"
+NEWEST = "-last"
+SORTS = {"last": "last_at", "first": "first_at", "failures": "failures", "jobs": "jobs"}
+"""What the list can be sorted by, and the column of each."""
+
 _g = error_groups.c
 
 
@@ -162,11 +165,13 @@ def find(
     state: str = "",
     flow: str = "",
     q: str = "",
+    sort: str = NEWEST,
     limit: int = PAGE,
     cursor: str | None = None,
 ) -> Page[ErrorGroup]:
     """One page of the groups, the one that happened last first; of a state, in a flow, with a
-    text in type, place or message.
+    text in type, place or message. In another order (`-` before what falls) those are sorted
+    that one call may read, the newest.
 
     Raises:
         InvalidValue: names the condition that cannot be read.
@@ -174,8 +179,14 @@ def find(
     if not 1 <= limit <= PAGE_MAX:
         raise InvalidValue("limit", f"{limit} is not between 1 and {PAGE_MAX}")
     looked = select(error_groups).order_by(_g.last_at.desc(), _g.id.desc())
+    if sort != NEWEST:
+        some = looked.limit(ROWS_MAX).subquery()
+        rows, following = _sorted(
+            conn, some, _conditions(some, state, flow, q), sort, limit, cursor
+        )
+        return Page(_records(conn, rows, now, LIST_HOURS), following, None)
     if cursor is not None:
-        looked = looked.where(tuple_(_g.last_at, _g.id) < tuple(cursors.read(cursor, _ORDER, 2)))
+        looked = looked.where(tuple_(_g.last_at, _g.id) < tuple(cursors.read(cursor, NEWEST, 2)))
     some = looked.limit(ROWS_MAX).subquery()
     conditions = _conditions(some, state, flow, q)
     query = select(some).where(*conditions).order_by(some.c.last_at.desc(), some.c.id.desc())
@@ -187,8 +198,27 @@ def find(
     elif conditions:
         last = conn.execute(looked.offset(ROWS_MAX - 1).limit(1)).first()
         searched = last.last_at if last is not None else None
-    following = cursors.write(_ORDER, [last.last_at, last.id]) if last is not None else None
+    following = cursors.write(NEWEST, [last.last_at, last.id]) if last is not None else None
     return Page(_records(conn, rows[:limit], now, LIST_HOURS), following, searched)
+
+
+def _sorted(
+    conn: Connection, some: Any, conditions: list[Any], sort: str, limit: int, cursor: str | None
+) -> tuple[Sequence[AnyRow], str | None]:
+    falls = sort.startswith("-")
+    name = SORTS.get(sort.removeprefix("-"))
+    if name is None:
+        raise InvalidValue("sort", f"{sort!r} is none of {', '.join(SORTS)}")
+    keys = (some.c[name], some.c.id)
+    query = select(some).where(*conditions).order_by(*(k.desc() if falls else k for k in keys))
+    if cursor is not None:
+        place = tuple(cursors.read(cursor, sort, 2))
+        query = query.where(tuple_(*keys) < place if falls else tuple_(*keys) > place)
+    rows = conn.execute(query.limit(limit + 1)).fetchall()
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    return rows[:limit], cursors.write(sort, [last._mapping[name], last.id])
 
 
 def _conditions(some: Any, state: str, flow: str, q: str) -> list[Any]:

@@ -30,6 +30,15 @@ HOURS = 7 * 24
 JOBS = 25
 TOPICS = ("jobs", "error")
 _STATES = {"open": "Open", "resolved": "Resolved", "all": "All"}
+COLUMNS = (
+    ("error", "Error", ""),
+    ("state", "State", ""),
+    ("trend", "Last 24 hours", ""),
+    ("failures", "Failures", "num"),
+    ("jobs", "Jobs", "num"),
+    ("first", "First seen", ""),
+    ("last", "Last seen", ""),
+)
 _BACK_MAX = 40
 
 
@@ -40,6 +49,7 @@ class ErrorsQuery(Struct, frozen=True, kw_only=True):
     state: str = ""
     flow: str = ""
     q: str = ""
+    sort: str = ""
     cursor: str = ""
     back: tuple[str, ...] = ()
 
@@ -63,6 +73,22 @@ class ErrorsQuery(Struct, frozen=True, kw_only=True):
         return structs.replace(self, cursor=place, back=self.back[:-1]).pairs()
 
     @property
+    def order(self) -> str:
+        """What the list is sorted by, `-` before what falls."""
+        return self.sort or error_groups.NEWEST
+
+    def direction(self, column: str) -> str:
+        """How the list is sorted by that column: ascending, descending, or empty."""
+        if self.order.removeprefix("-") != column:
+            return ""
+        return "descending" if self.order.startswith("-") else "ascending"
+
+    def sorted_by(self, column: str) -> dict[str, Any]:
+        """The same sorted by that column, the largest and newest first at the first click."""
+        sort = column if self.direction(column) == "descending" else f"-{column}"
+        return self.replacing(sort="" if sort == error_groups.NEWEST else sort)
+
+    @property
     def narrowed(self) -> bool:
         """Whether more than the state narrows the list."""
         return bool(self.flow or self.q or self.cursor)
@@ -75,7 +101,7 @@ def read(request: AnyRequest) -> ErrorsQuery:
         InvalidValue: names the condition that cannot be understood.
     """
     given = request.query_params
-    texts = {n: str(given.get(n, "")).strip() for n in ("state", "flow", "q", "cursor")}
+    texts = {n: str(given.get(n, "")).strip() for n in ("state", "flow", "q", "sort", "cursor")}
     for name, text in texts.items():
         if "\0" in text:
             raise InvalidValue(name, "holds a NUL character; remove it")
@@ -123,13 +149,13 @@ def _list(pages: Pages, conn: Connection, query: ErrorsQuery, role: Role, now: M
         state={"": "open", "all": ""}.get(query.state, query.state),
         flow=query.flow,
         q=query.q,
+        sort=query.order,
         limit=PAGE,
         cursor=query.cursor or None,
     )
-    html = pages.html(
-        "errors/list.html", query=query, page=found, page_size=PAGE, role=role, now=now
-    )
-    return Frame({"list": html})
+    shown = {"query": query, "page": found, "page_size": PAGE, "role": role, "now": now}
+    sorts = error_groups.SORTS
+    return Frame({"list": pages.html("errors/list.html", **shown, columns=COLUMNS, sorts=sorts)})
 
 
 @get("/errors/{group_id:int}", opt=VIEWER, sync_to_thread=True)

@@ -27,7 +27,7 @@ from jobdeck.store import (
     schedules,
     steps,
 )
-from jobdeck.web import deeds, flow_deeds, flow_words, health, live, schema_words
+from jobdeck.web import activity, deeds, flow_deeds, flow_words, health, live, schema_words
 from jobdeck.web.drawings import Frame
 from jobdeck.web.live import View
 from jobdeck.web.render import AnyRequest, AtPages, Pages
@@ -131,6 +131,7 @@ def _frame(
             ),
             "details": pages.html("flow/details.html", **shown, details=details, missing=missing),
             "runs": pages.html("runs_chart.html", chart=health.chart(runs)),
+            "activity": activity.panel(pages, conn, now, activity.WEEK, flow=flow.name),
             "settings": pages.html(
                 "flow/settings.html",
                 **shown,

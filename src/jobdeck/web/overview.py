@@ -17,8 +17,8 @@ from jobdeck.domain.serving import lives
 from jobdeck.domain.states import Status
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import By
-from jobdeck.store import charts, counters, jobs, pools, queues, schedules, standing
-from jobdeck.web import formats, live, overview_deeds, troubles
+from jobdeck.store import counters, jobs, pools, queues, schedules, standing
+from jobdeck.web import activity, live, overview_deeds, troubles
 from jobdeck.web.drawings import Frame
 from jobdeck.web.live import View
 from jobdeck.web.render import AnyRequest, AtPages, Pages
@@ -27,9 +27,6 @@ RUNNING = 12
 FAILURES = 8
 FAILURES_READ = 40
 RECENT_S = 86_400
-CHART_S = 86_400
-BAR_S = 1_800
-BARS = CHART_S // BAR_S
 STUCK_S = 5.0
 """Looking for stuck jobs takes longer than all else here, so it is done so seldom."""
 
@@ -72,7 +69,6 @@ def _frame(pages: Pages, conn: Connection, actor: Actor, now: Micros) -> Frame:
         *troubles.of_flows(conn, {job.flow for job, _ in failures}),
         *troubles.of_jobs(stuck),
     ]
-    chart = _activity(conn, now)
     all_pools = [pool for pool in every_pool if lives(pool, now)]
     waiting = counts[Status.PENDING]
     shared = {
@@ -103,7 +99,7 @@ def _frame(pages: Pages, conn: Connection, actor: Actor, now: Micros) -> Frame:
                 recoverable=any(verdict.remedy for verdict in stuck),
                 failures=failures,
             ),
-            "activity": pages.html("overview/activity.html", activity=chart),
+            "activity": activity.panel(pages, conn, now, activity.DAY),
             "running": pages.html(
                 "overview/running.html",
                 **shared,
@@ -147,30 +143,3 @@ def _failures(conn: Connection, now: Micros) -> list[tuple[Job, int]]:
             kind = job.error.type if job.error else job.reason or ""
             alike.setdefault((job.flow, kind), []).append(job)
     return [(found[0], len(found)) for found in list(alike.values())[:FAILURES]]
-
-
-def _activity(conn: Connection, now: Micros) -> dict[str, Any]:
-    """The chart's data, and what it shows in words."""
-    # From the first whole bar of the day on.
-    since = now - CHART_S * SECOND
-    wanted = JobFilter(created_after=since + -since % (BAR_S * SECOND))
-    found = charts.read(conn, wanted, now, bars=BARS)
-    if found is None or not found.total:
-        return {"text": "last 24 hours: none", "bars": [], "bar_s": 0}
-    failed = sum(bar.failed for bar in found.bars)
-    ended = failed + sum(bar.completed for bar in found.bars)
-    words = [formats.number(found.total)]
-    if failed:
-        words.append(f"{formats.number(failed)} failed ({_share(failed, ended)})")
-    if found.left_out:
-        words.append(f"{formats.number(found.left_out)} open ones not shown")
-    return {
-        "text": f"last 24 hours: {', '.join(words)}",
-        "bars": found.bars,
-        "bar_s": found.bar_s,
-    }
-
-
-def _share(part: int, whole: int) -> str:
-    share = 100 * part / whole
-    return f"{share:.1f}{formats.THIN}%" if share >= 0.1 else f"under 0.1{formats.THIN}%"

@@ -14,7 +14,7 @@ from jobdeck.domain.roles import Actor
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import By
 from jobdeck.store import counters, flows, jobs, pipelines, recent, schedules
-from jobdeck.web import flow_words, health, live, pipeline_deeds, schema_words
+from jobdeck.web import activity, flow_words, health, live, pipeline_deeds, schema_words
 from jobdeck.web import pipelines as table
 from jobdeck.web.drawings import Frame
 from jobdeck.web.live import View
@@ -68,6 +68,7 @@ def _frame(pages: Pages, conn: Connection, pipeline: Pipeline, actor: Actor, now
                 "pipeline/work.html",
                 **shown,
                 chart=health.chart(together),
+                activity=activity.panel(pages, conn, now, activity.WEEK, pipeline=pipeline.name),
                 parameters=schema_words.parameters(pipeline.manifest.params_schema),
                 flows=[(flow, health.show(found[flow.id])) for flow in own],
                 jobs=_jobs(conn, pipeline),

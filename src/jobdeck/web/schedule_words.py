@@ -36,7 +36,7 @@ def when(schedule: Schedule) -> When:
         words, written = f"Every {_length(schedule.interval_s or 0)}", ""
     zone = schedule.timezone
     rules = [
-        f"in {zone}" if schedule.cron and zone != "UTC" else "",
+        f"in {zone}" if schedule.cron else "",
         f"from {_date(schedule.start_at)}" if schedule.start_at is not None else "",
         f"until {_date(schedule.end_at)}" if schedule.end_at is not None else "",
         f"up to {clock.format_duration(schedule.jitter_s)} later" if schedule.jitter_s else "",

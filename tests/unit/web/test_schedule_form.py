@@ -51,7 +51,7 @@ def test_what_cannot_be_read_is_named(field: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("values", "words", "rules"),
     [
-        ({"cron": "0 5 * * *"}, "At 05:00, every day", ""),
+        ({"cron": "0 5 * * *"}, "At 05:00, every day", "in UTC"),
         ({"interval_s": 3600.0, "timezone": "Europe/Amsterdam"}, "Every hour", ""),
         ({"interval_s": 300.0, "jitter_s": 30.0}, "Every 5 minutes", "up to 30 s later"),
         ({"interval_s": 1.5}, "Every 1.5 s", ""),
