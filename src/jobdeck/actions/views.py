@@ -3,6 +3,8 @@
 from jobdeck.actions.perform import Tx, action
 from jobdeck.domain import filtertext
 from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.filters import check_sort
+from jobdeck.domain.records import View
 from jobdeck.domain.roles import Role
 from jobdeck.store import views
 
@@ -10,24 +12,26 @@ NAME_CHARS = 60
 
 
 @action("view.save", Role.VIEWER, "save views")
-def save(tx: Tx, name: str, filter_text: str, sort: str) -> None:
-    """Keep a list under a name; one of that name becomes this one.
+def save(tx: Tx, name: str, filter_text: str, sort: str) -> View:
+    """Keep a list under a name; one of that name becomes this one. `sort` is what it is sorted
+    by, separated by commas, `-` before what is descending.
 
     Raises:
-        InvalidValue: the name or the filter will not do, or there are too many.
+        InvalidValue: the name, the filter or the order will not do, or there are too many.
     """
     name = _check_name(name)
     filtertext.parse(filter_text, tx.now)
     known = {view.name for view in views.of(tx.conn, tx.actor.name)}
     if name not in known and len(known) >= views.MOST:
         raise InvalidValue("name", f"there are {len(known)} views already; delete one first")
-    views.save(tx.conn, tx.actor.name, name, filter_text, sort, tx.now)
+    sort = ",".join(check_sort(key.strip() for key in sort.split(",")))
     tx.target = f"view {name}"
     tx.detail = {"filter": filter_text, "sort": sort}
+    return views.save(tx.conn, tx.actor.name, name, filter_text, sort, tx.now)
 
 
 @action("view.rename", Role.VIEWER, "rename views")
-def rename(tx: Tx, view_id: int, name: str) -> None:
+def rename(tx: Tx, view_id: int, name: str) -> View:
     """Give one of one's own views another name.
 
     Raises:
@@ -41,6 +45,7 @@ def rename(tx: Tx, view_id: int, name: str) -> None:
     views.rename(tx.conn, view_id, name)
     tx.target = f"view {view.name}"
     tx.detail = {"name": name}
+    return views.get(tx.conn, tx.actor.name, view_id)
 
 
 @action("view.delete", Role.VIEWER, "delete views")

@@ -19,6 +19,7 @@ from jobdeck.api.queues import QueuesApi
 from jobdeck.api.root import ROOT
 from jobdeck.api.schedules import SchedulesApi
 from jobdeck.api.session import SessionApi
+from jobdeck.api.views import ViewsApi
 from jobdeck.http import auth, problems, query
 from jobdeck.http.state import Deck, dependencies
 
@@ -30,6 +31,7 @@ CONTROLLERS = (
     BulkApi,
     JobPartsApi,
     FlowJobsApi,
+    ViewsApi,
     ErrorsApi,
     HintsApi,
     FlowsApi,

@@ -21,6 +21,7 @@ from jobdeck.cli.queues import queues
 from jobdeck.cli.run import run
 from jobdeck.cli.schedules import schedules
 from jobdeck.cli.up import up
+from jobdeck.cli.views import views
 from jobdeck.cli.web import web
 from jobdeck.cli.worker import worker
 from jobdeck.cli.workers import workers
@@ -44,6 +45,7 @@ for command in (
         worker,
         run,
         jobs,
+        views,
         errors,
         hints,
         logs,

@@ -102,6 +102,20 @@ class HintRule(Shape):
     created_at: datetime
 
 
+class View(Shape):
+    """A list of jobs that somebody has given a name: `filter` as it is written on the page,
+    `sort` as `GET /jobs` takes it."""
+
+    RECORD = records.View
+
+    id: int
+    actor: str
+    name: str
+    filter: str
+    sort: str
+    created_at: datetime
+
+
 class ErrorGroup(Shape):
     """Failures that are the same error: `message` has marks in the place of what differs, and
     `example` is the message of `last_job`. `failures` is how often it happened, `jobs` how many

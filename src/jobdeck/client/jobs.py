@@ -27,6 +27,7 @@ from jobdeck.domain.records import (
     JobFile,
     LogLine,
     Step,
+    View,
 )
 from jobdeck.domain.states import Status
 from jobdeck.domain.uniqueness import OnDuplicate, Wish, Within
@@ -276,6 +277,23 @@ class Jobs:
     def retry_error(self, group_id: int, *, reason: str = "") -> Bulk:
         """Try every job that stands failed by it once more: a few at once, else `job` does it."""
         return self._backend.retry_error(group_id, reason)
+
+    def views(self) -> list[View]:
+        """Your own lists of jobs that have names; `jobs(view.filter, sort=view.sort)` gives one."""
+        return self._backend.views()
+
+    def save_view(self, name: str, text: str = "", *, sort: str = "", reason: str = "") -> View:
+        """Keep the list that a filter's text means under a name; one of your own with that name
+        becomes this one."""
+        return self._backend.save_view(name, text, sort, reason)
+
+    def rename_view(self, view_id: int, name: str, *, reason: str = "") -> View:
+        """Give one of your own another name."""
+        return self._backend.rename_view(view_id, name, reason)
+
+    def delete_view(self, view_id: int, *, reason: str = "") -> None:
+        """Forget one of your own; the jobs that it shows stay as they are."""
+        self._backend.delete_view(view_id, reason)
 
     def hints(self) -> list[HintRule]:
         """The rules by which errors get hints, in the order in which they are tried."""

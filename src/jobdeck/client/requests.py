@@ -125,6 +125,22 @@ class NewHint(Body, frozen=True):
     reason: Text = ""
 
 
+class NewView(Body, frozen=True):
+    """A list of jobs under a name; one of your own with that name becomes this one."""
+
+    name: Text
+    filter: Text = ""
+    sort: Text = ""
+    reason: Text = ""
+
+
+class ViewName(Body, frozen=True):
+    """Another name for a view."""
+
+    name: Text
+    reason: Text = ""
+
+
 class Retry(Body, frozen=True, rename={"from_": "from"}):
     """Where to begin: at the step that failed, or at the start."""
 

@@ -1,10 +1,12 @@
 """Which jobs are meant, in what order, and one page of them."""
 
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from msgspec import Struct
 
 from jobdeck.domain.clock import Micros
+from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.states import Reason, Status
 
 T = TypeVar("T")
@@ -15,6 +17,19 @@ ROWS_MAX = 20_000
 """A list call reads at most so many rows, then answers with `next` and how far it looked."""
 
 SORTS = ("id", "created", "started", "finished", "duration", "priority", "status")
+
+
+def check_sort(keys: Iterable[str]) -> list[str]:
+    """What a list is sorted by, `-` before what is descending; without those that are empty.
+
+    Raises:
+        InvalidValue: one is no column that a list can be sorted by.
+    """
+    found = [key for key in keys if key]
+    for key in found:
+        if key.removeprefix("-") not in SORTS:
+            raise InvalidValue("sort", f"{key!r} is none of {', '.join(SORTS)}")
+    return found
 
 
 Range = tuple[int | None, int | None]

@@ -328,6 +328,17 @@ class HintRule(Struct, frozen=True, kw_only=True):
     created_at: Micros
 
 
+class View(Struct, frozen=True, kw_only=True):
+    """A list of jobs that somebody has given a name: the filter's text, and the order."""
+
+    id: int
+    actor: str
+    name: str
+    filter: str
+    sort: str
+    created_at: Micros
+
+
 class ErrorGroup(Struct, frozen=True, kw_only=True):
     """Failures that are the same error, see `domain.fingerprint`. `message` has marks in the place
     of what differs, `example` is the message of `last_job`. `failures` is how often it happened,

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
-from jobdeck.domain.filters import PAGE_MAX, ROWS_MAX, SORTS, JobFilter
+from jobdeck.domain.filters import PAGE_MAX, ROWS_MAX, JobFilter, check_sort
 from jobdeck.store import counters, cursors, sorting, sources, walks
 from jobdeck.store.sources import Plan
 
@@ -114,11 +114,7 @@ def count(conn: Connection, wanted: JobFilter, now: Micros) -> Counted:
 
 
 def _order(sort: Sequence[str]) -> list[str]:
-    order = [key for key in sort if key] or ["-id"]
-    for key in order:
-        if key.removeprefix("-") not in SORTS:
-            raise InvalidValue("sort", f"{key!r} is none of {', '.join(SORTS)}")
-    return order
+    return check_sort(sort) or ["-id"]
 
 
 class Walk:

@@ -8,12 +8,10 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from jobdeck.actions import views as actions
-from jobdeck.domain.errors import NotFound
 from jobdeck.domain.roles import Actor
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import views
-from jobdeck.store.values import is_number
 from jobdeck.web import deeds, jobs_query
 from jobdeck.web.deeds import Done, Form
 from jobdeck.web.fields import Answers, Field
@@ -91,8 +89,6 @@ async def do(
 
 
 def _form(deck: Deck, deed: str, actor: Actor, view_id: int, given: Answers) -> Form:
-    if not is_number(view_id):
-        raise NotFound("view", view_id)
     with deck.store.read() as conn:
         view = views.get(conn, actor.name, view_id)
     renames = deed == "rename"

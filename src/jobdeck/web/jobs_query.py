@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from jobdeck.domain import filterterms, filtertext, filtervalues
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
-from jobdeck.domain.filters import SORTS, JobFilter
+from jobdeck.domain.filters import JobFilter, check_sort
 from jobdeck.domain.filterterms import Term
 from jobdeck.web.render import AnyRequest
 
@@ -175,7 +175,7 @@ def read(request: AnyRequest) -> JobsQuery:
     given = request.query_params
     query = JobsQuery(
         q=_text(" ".join(str(text) for text in given.getall("q", [])).strip(), "q"),
-        sort=_sort(str(given.get("sort", ""))),
+        sort=",".join(check_sort(str(given.get("sort", "")).split(","))),
         cursor=_text(str(given.get("cursor", "")), "cursor"),
         open=tuple(
             number
@@ -209,14 +209,6 @@ def _created(given: Any) -> list[Term]:
                 filtervalues.moment(value, 0, name)
         return [Term("created", f"{low}..{high}")]
     return [Term("created", f">{text}")] if text and text != "custom" else []
-
-
-def _sort(text: str) -> str:
-    keys = [key for key in text.split(",") if key]
-    for key in keys:
-        if key.removeprefix("-") not in SORTS:
-            raise InvalidValue("sort", f"{key!r} is none of {', '.join(SORTS)}")
-    return ",".join(keys)
 
 
 def _number(text: str, name: str) -> int | None:

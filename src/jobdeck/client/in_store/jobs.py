@@ -11,6 +11,7 @@ from jobdeck.actions import error_groups as error_actions
 from jobdeck.actions import hint_rules as hint_actions
 from jobdeck.actions import jobs as job_actions
 from jobdeck.actions import recovery as recovery_actions
+from jobdeck.actions import views as view_actions
 from jobdeck.client.in_store.base import InStoreBase
 from jobdeck.domain import clock
 from jobdeck.domain.bulk import Bulk
@@ -29,6 +30,7 @@ from jobdeck.domain.records import (
     JobFile,
     LogLine,
     Step,
+    View,
 )
 from jobdeck.domain.states import Status
 from jobdeck.domain.why import Why, why
@@ -50,6 +52,7 @@ from jobdeck.store import (
     queues,
     standing,
     steps,
+    views,
 )
 from jobdeck.store.database import Store
 
@@ -200,6 +203,19 @@ class JobsInStore(InStoreBase):
 
     def retry_error(self, group_id: int, reason: str) -> Bulk:
         return error_actions.retry(self.store, self.actor, reason, group_id)
+
+    def views(self) -> list[View]:
+        with self.store.read() as conn:
+            return views.of(conn, self.actor.name)
+
+    def save_view(self, name: str, filter_text: str, sort: str, reason: str) -> View:
+        return view_actions.save(self.store, self.actor, reason, name, filter_text, sort)
+
+    def rename_view(self, view_id: int, name: str, reason: str) -> View:
+        return view_actions.rename(self.store, self.actor, reason, view_id, name)
+
+    def delete_view(self, view_id: int, reason: str) -> None:
+        view_actions.delete(self.store, self.actor, reason, view_id)
 
     def hints(self) -> list[HintRule]:
         with self.store.read() as conn:

@@ -28,6 +28,7 @@ from jobdeck.domain.records import (
     JobFile,
     LogLine,
     Step,
+    View,
 )
 from jobdeck.domain.states import Status
 from jobdeck.domain.why import Why
@@ -184,6 +185,22 @@ class JobsOverHttp(OverHttpBase):
     def retry_error(self, group_id: int, reason: str) -> Bulk:
         path, body = f"/errors/{group_id}/retry", requests.Why(reason=reason)
         return bulk_of(self.connection.call("POST", path, msgspec.Raw, body=body), "retry", 0)
+
+    def views(self) -> list[View]:
+        return self._all("GET", "/views", answers.View)
+
+    def save_view(self, name: str, filter_text: str, sort: str, reason: str) -> View:
+        body = requests.NewView(name=name, filter=filter_text, sort=sort, reason=reason)
+        made: View = self._one("POST", "/views", answers.View, body=body)
+        return made
+
+    def rename_view(self, view_id: int, name: str, reason: str) -> View:
+        body = requests.ViewName(name=name, reason=reason)
+        found: View = self._one("PATCH", f"/views/{view_id}", answers.View, body=body)
+        return found
+
+    def delete_view(self, view_id: int, reason: str) -> None:
+        self.connection.send("DELETE", f"/views/{view_id}", query={"reason": reason})
 
     def hints(self) -> list[HintRule]:
         return self._all("GET", "/hints", answers.HintRule)
