@@ -15,9 +15,11 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.browser import walks
 from tests.browser.site import PHONE, TOKEN, WIDE, Site, chromium_args
+from tests.browser.walks import walked
 
-__all__ = ["PHONE", "TOKEN", "WIDE", "Site"]
+__all__ = ["PHONE", "TOKEN", "WIDE", "Site", "walked"]
 
 # How long a page may take on a busy machine before a test gives up; none waits for it idly.
 expect.set_options(timeout=20_000)
@@ -30,6 +32,7 @@ def browser(chromium: str) -> Iterator[Browser]:
     """One browser for all tests of this process."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=chromium_args())
+        walks.watch(browser)
         yield browser
         browser.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND
 from jobdeck.domain.records import Job
 from jobdeck.domain.states import Reason, Status
-from jobdeck.store import jobs, pools, schedules
+from jobdeck.store import flows, jobs, pools, queues, schedules
+from jobdeck.store.enqueue import NewJob, enqueue
 from tests.browser.conftest import TOKEN, Site, Visit, live
 from tests.integration.launched import Launched, environment, until
 
@@ -104,6 +106,7 @@ def give_reason(page: Page, reason: str, button: str) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+@pytest.mark.walks("/workers/free")
 def test_workers_are_freed_whether_their_jobs_listen_or_not(real: Real, visit: Visit) -> None:
     nap, napping = real.running("nap")
     mule, carrying = real.running("mule")
@@ -127,6 +130,7 @@ def test_workers_are_freed_whether_their_jobs_listen_or_not(real: Real, visit: V
     real.reach(nap, Status.STOPPED)
 
 
+@pytest.mark.walks("/workers/all/free")
 def test_all_are_freed_at_once_and_the_log_is_near(real: Real, visit: Visit) -> None:
     first, where = real.running("nap")
     second, _ = real.running("nap")
@@ -141,6 +145,7 @@ def test_all_are_freed_at_once_and_the_log_is_near(real: Real, visit: Visit) -> 
     assert {real.reach(each, Status.STOPPED).reason for each in (first, second)} == {Reason.STOPPED}
 
 
+@pytest.mark.walks("/job-manager/{job_id}/kill")
 def test_the_job_manager_kills_from_any_page(real: Real, visit: Visit) -> None:
     kept, _ = real.running("nap")
     doomed, _ = real.running("mule")
@@ -199,6 +204,120 @@ def test_a_queue_holds_and_lets_go_and_a_schedule_runs_now(real: Real, visit: Vi
     assert real.job(job_id).created_at > clock.now() - 600 * SECOND
 
 
+def everything(page: Page, real: Real, text: str, verb: str) -> Locator:
+    """Choose something for all jobs that the filter means; gives the dialog."""
+    page.goto(f"{real.address}/jobs?q={text.replace(' ', '+')}")
+    page.get_by_label("Select all jobs on this page").check()
+    page.get_by_label(re.compile("Select everything that matches: 120 jobs")).check()
+    page.locator("#pick-bar").get_by_role("button", name=verb).click()
+    return page.get_by_role("dialog")
+
+
+def follow(page: Page, status: str, words: str) -> None:
+    """To the job that does it, and what it says when it has ended."""
+    page.locator(".notice").get_by_role("link", name=re.compile("Job .* does it")).click()
+    expect(page.locator(".job-head")).to_have_attribute("data-job-status", status)
+    expect(page.locator("main")).to_contain_text(words)
+
+
+@pytest.mark.walks("/jobs/bulk/priority", "/jobs/bulk/move", "/jobs/bulk/stop", "/jobs/bulk/delete")
+def test_everything_that_matches_is_changed_by_a_job(real: Real, visit: Visit) -> None:
+    with real.store.write() as conn:
+        for name in ("quick", "mules", "BULK"):
+            queues.pause(conn, name, by="ana", reason="look at them", now=clock.now())
+        target = flows.target(conn, "quick")
+        new = [NewJob(flow_id=target.flow_id, queue_id=target.queue_id)] * 120
+        made = enqueue(conn, new, clock.now())
+    page = visit(real, "/jobs")
+
+    # It waits in the queue BULK, where it can be aborted, and goes on when it is retried.
+    dialog = everything(page, real, "flow:quick status:pending", "Priority")
+    expect(dialog).to_contain_text("Change the priority of 120 jobs?")
+    expect(dialog.get_by_role("listitem")).to_have_count(21)
+    expect(dialog.get_by_role("listitem").last).to_have_text("and 100 others")
+    dialog.get_by_label("Priority").fill("7")
+    dialog.get_by_role("button", name="Change 120 jobs").click()
+    page.locator(".notice").get_by_role("link", name=re.compile("Job .* does it")).click()
+    expect(page.locator("main")).to_contain_text("look at them")
+    page.get_by_role("link", name="Abort").click()
+    give_reason(page, "not now", "Stop the job")
+    expect(page.locator(".job-head .state")).to_have_text("stopped")
+    assert real.job(made[0]).priority == 0
+    with real.store.write() as conn:
+        queues.resume(conn, "BULK")
+    page.get_by_role("link", name="Retry", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Retry").click()
+    expect(page.locator(".job-head")).to_have_attribute("data-job-status", "completed")
+    expect(page.locator("main")).to_contain_text("120 given another priority")
+    assert {real.job(each).priority for each in made} == {7}
+
+    dialog = everything(page, real, "flow:quick status:pending", "Move")
+    dialog.get_by_label("Queue").select_option("mules")
+    dialog.get_by_role("button", name="Move 120 jobs").click()
+    follow(page, "completed", "120 moved")
+    assert {real.job(each).queue for each in made} == {"mules"}
+
+    dialog = everything(page, real, "flow:quick status:pending queue:mules", "Stop")
+    dialog.get_by_role("button", name="Stop 120 jobs").click()
+    expect(dialog).to_contain_text("say why")
+    dialog.get_by_label("Reason").fill("they are done elsewhere")
+    dialog.get_by_role("button", name="Stop 120 jobs").click()
+    follow(page, "completed", "120 stopped")
+    page.get_by_role("link", name="All of them").click()
+    page.get_by_role("link", name="Skipped").click()
+    expect(page.get_by_text("None.")).to_be_visible()
+    page.get_by_role("link", name="Done").click()
+    expect(page.get_by_role("link", name=str(made[0]), exact=True)).to_be_visible()
+
+    dialog = everything(page, real, "flow:quick status:stopped queue:mules", "Delete")
+    dialog.get_by_label("Reason").fill("to make room")
+    dialog.get_by_role("button", name="Delete 120 jobs").click()
+    follow(page, "completed", "120 deleted")
+    page.goto(f"{real.address}/jobs/{made[0]}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"There is no job {made[0]}")
+    with real.store.write() as conn:
+        for name in ("quick", "mules"):
+            queues.resume(conn, name)
+
+
+@pytest.mark.walks("/jobs/bulk/kill", "/jobs/bulk/export", "/jobs/{job_id}/kill")
+def test_selected_jobs_are_killed_and_exported(real: Real, visit: Visit) -> None:
+    nap, _ = real.running("nap")
+    mule, _ = real.running("mule")
+    page = live(visit(real, "/jobs"))
+    for number in (nap, mule):
+        page.get_by_label(f"Select job {number}", exact=True).check()
+    bar, dialog = page.locator("#pick-bar"), page.get_by_role("dialog")
+    bar.get_by_role("button", name="Kill").click()
+    expect(dialog.get_by_role("listitem")).to_have_text(
+        [f"Job {nap}nap, running", f"Job {mule}mule, running"]
+    )
+    give_reason(page, "both hang", "Kill 2 jobs")
+    expect(page.locator(".notice")).to_have_text("2 jobs killed.")
+    for number in (nap, mule):
+        assert real.reach(number, Status.STOPPED).reason is Reason.KILLED
+    expect(page.locator(f"#job-{mule}")).to_have_attribute("data-status", "stopped")
+    expect(bar).to_contain_text("2 selected")
+    bar.get_by_role("button", name="Export").click()
+    dialog.get_by_label("JSON, one job on each line").check()
+    dialog.get_by_role("button", name="Export 2 jobs").click()
+    page.locator(".notice").get_by_role("link", name=re.compile("writes the file")).click()
+    expect(page.locator(".job-head")).to_have_attribute("data-job-status", "completed")
+    with page.expect_download() as download:
+        page.get_by_role("link", name=re.compile(r"\.jsonl")).first.click()
+    lines = [json.loads(line) for line in download.value.path().read_text().splitlines()]
+    assert {line["id"] for line in lines} == {nap, mule}
+    assert {line["reason"] for line in lines} == {"killed"}
+
+    nap, _ = real.running("nap")
+    page.goto(f"{real.address}/jobs/{nap}")
+    page.get_by_role("link", name="Kill", exact=True).click()
+    give_reason(page, "it hangs again", "Kill the job")
+    expect(page.locator(".job-head .state")).to_have_text("stopped")
+    assert real.job(nap).reason is Reason.KILLED
+
+
+@pytest.mark.walks("/pools/{pool_id}/drain")
 def test_a_drained_pool_ends_what_it_runs_and_takes_no_more(real: Real, visit: Visit) -> None:
     job_id, _ = real.running("nap")
     page = live(visit(real, "/workers"))

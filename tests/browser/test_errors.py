@@ -25,6 +25,11 @@ def fail(site: Site) -> int:
     )
 
 
+@pytest.mark.walks(
+    "/errors/{group_id}/resolve",
+    "/errors/{group_id}/reopen",
+    "/errors/{group_id}/retry",
+)
 def test_an_error_is_seen_resolved_back_again_and_retried(site: Site, visit: Visit) -> None:
     page = live(visit(site, "/errors"))
     first = fail(site)
@@ -43,9 +48,15 @@ def test_an_error_is_seen_resolved_back_again_and_retried(site: Site, visit: Vis
     dialog.get_by_label("Reason").fill("the books are right again")
     dialog.get_by_role("button", name="Mark resolved").click()
     expect(page.locator(".job-why")).to_contain_text("the books are right again")
+    page.get_by_role("link", name="Open again").click()
+    dialog.get_by_role("button", name="Open again").click()
+    expect(page.locator(".job-head .state")).to_have_text("open again")
+    page.get_by_role("link", name="Mark resolved").click()
+    dialog.get_by_role("button", name="Mark resolved").click()
+    expect(page.locator(".job-head .state")).to_have_text("resolved")
     live(page)
     fail(site)
-    expect(page.locator(".job-head .state")).to_have_text("came back")
+    expect(page.locator(".job-head .state")).to_have_text("open again")
     page.get_by_role("link", name="Retry 3 jobs").click()
     dialog.get_by_role("button", name="Retry 3 jobs").click()
     expect(page.locator(".notice").last).to_contain_text("3 jobs will be tried again")

@@ -128,6 +128,7 @@ def test_the_log_can_be_saved(site: Site, visit: Visit) -> None:
     assert found.value.suggested_filename == f"job-{job_id}.log"
 
 
+@pytest.mark.walks("/jobs/{job_id}/stop")
 def test_stopping_asks_for_a_reason_and_shows_at_once(site: Site, visit: Visit) -> None:
     job_id = start(site)
     page = live(visit(site, f"/jobs/{job_id}"))
@@ -159,6 +160,7 @@ def test_changes_wait_behind_an_open_dialog(site: Site, visit: Visit) -> None:
     expect(page.locator(".job-head .state")).to_have_text("completed")
 
 
+@pytest.mark.walks("/jobs/{job_id}/retry")
 def test_what_is_open_and_chosen_survives_changes(site: Site, visit: Visit) -> None:
     job_id = site.world.fail("weather", clock.now() - 60 * SECOND)
     page = live(visit(site, f"/jobs/{job_id}"))
@@ -175,6 +177,7 @@ def test_what_is_open_and_chosen_survives_changes(site: Site, visit: Visit) -> N
     expect(page.get_by_role("row", name=re.compile("Attempt 2"))).to_be_visible()
 
 
+@pytest.mark.walks("/jobs/{job_id}/again")
 def test_running_again_checks_the_parameters(site: Site, visit: Visit) -> None:
     params = {"city": "Utrecht", "days": 7, "unit": "celsius"}
     job_id = site.world.run("weather", clock.now() - 60 * SECOND, 1.0)
@@ -199,6 +202,7 @@ def test_running_again_checks_the_parameters(site: Site, visit: Visit) -> None:
     assert params
 
 
+@pytest.mark.walks("/jobs/{job_id}/delete")
 def test_deleting_leads_back_to_the_list(site: Site, visit: Visit) -> None:
     job_id = site.world.run("newsletter", clock.now() - 60 * SECOND, 1.0)
     page = visit(site, f"/jobs/{job_id}")

@@ -144,6 +144,11 @@ def test_the_chart_narrows_the_list(site: Site, visit: Visit) -> None:
     expect(count).not_to_have_text(before)
 
 
+@pytest.mark.walks(
+    "/jobs/views/save",
+    "/jobs/views/{view_id}/rename",
+    "/jobs/views/{view_id}/delete",
+)
 def test_a_list_is_kept_under_a_name(site: Site, visit: Visit) -> None:
     page = visit(site, "/jobs?q=status:failed+duration:>0s&sort=-duration")
     views = page.get_by_role("button", name="Views")

@@ -329,6 +329,7 @@ def test_on_a_phone_at_night(browser: Browser, house: House) -> None:
     context.close()
 
 
+@pytest.mark.walks("/jobs/bulk/retry")
 def test_all_failures_of_one_city_are_retried(page: Page, house: House) -> None:
     """Find all jobs with the parameter city=Delft that failed this week, and retry them."""
     wanted = [house.fail("letter", "post-is-shut", city="Delft") for _ in range(2)]
@@ -345,10 +346,12 @@ def test_all_failures_of_one_city_are_retried(page: Page, house: House) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Reason").fill("the post is open again")
     dialog.get_by_role("button", name=re.compile("^Retry")).click()
+    expect(page.locator(".notice").last).to_contain_text("2 jobs retried.")
     until(lambda: all(house.status(each) == "completed" for each in wanted), "all tried again")
     assert house.status(other) == "failed"
 
 
+@pytest.mark.walks("/jobs/bulk/export")
 def test_this_weeks_failures_as_a_table(page: Page, house: House) -> None:
     """Export this week's failures as CSV, for the meeting."""
     job_id = house.fail("letter", "post-is-shut", city="Venlo")

@@ -68,6 +68,7 @@ def test_each_trouble_leads_to_its_cause(site: Site, visit: Visit) -> None:
     site.world.end(held, began=clock.now())
 
 
+@pytest.mark.walks("/queues/all/stop")
 def test_stopping_all_names_its_targets(site: Site, visit: Visit) -> None:
     made = [site.world.create("invoices") for _ in range(3)]
     page = live(visit(site, "/"))
@@ -82,6 +83,7 @@ def test_stopping_all_names_its_targets(site: Site, visit: Visit) -> None:
     expect(page.locator(".job-head .state")).to_have_text("stopped")
 
 
+@pytest.mark.walks("/schedules/all/pause", "/schedules/all/resume")
 def test_all_schedules_pause_and_resume(site: Site, visit: Visit) -> None:
     page = live(visit(site, "/"))
     card = page.get_by_label("Schedules")

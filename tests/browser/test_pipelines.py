@@ -26,6 +26,7 @@ def new_version(site: Site, name: str) -> None:
         changes.add(conn, clock.now(), [("pipeline", name, "registered")])
 
 
+@pytest.mark.walks("/pipelines/{name}/publish", "/pipelines/{name}/remove")
 def test_a_version_is_published_from_the_table(site: Site, visit: Visit) -> None:
     page = live(visit(site, "/pipelines"))
     row = page.locator("#pipeline-newsletter")
@@ -48,13 +49,29 @@ def test_a_version_is_published_from_the_table(site: Site, visit: Visit) -> None
     page.get_by_role("searchbox").fill("letter")
     page.keyboard.press("Enter")
     expect(page.locator(".pipeline-rows tbody tr")).to_have_count(1)
+    new_version(site, "letters-of-old")
+    page.get_by_role("button", name="Actions of letters-of-old").click()
+    menu.get_by_role("link", name="Remove").click()
+    dialog.get_by_label("Reason").fill("nobody writes letters")
+    dialog.get_by_role("button", name="Remove the pipeline").click()
+    expect(page.locator(".notice").last).to_have_text("Pipeline letters-of-old was removed.")
+    expect(page).to_have_url(f"{site.address}/pipelines")
+    expect(page.locator("#pipeline-letters-of-old")).to_have_count(0)
 
 
+@pytest.mark.walks(
+    "/pipelines/{name}/sequential",
+    "/pipelines/{name}/parallel",
+    "/pipelines/{name}/unpublish",
+)
 def test_a_pipeline_is_unpublished_and_made_sequential(site: Site, visit: Visit) -> None:
     page = live(visit(site, "/pipelines/invoices"))
     page.get_by_role("link", name="Run one at a time").click()
     page.get_by_role("dialog").get_by_role("button", name="Run one at a time").click()
     expect(page.locator(".facts")).to_contain_text("sequential")
+    page.get_by_role("link", name="Run in parallel").click()
+    page.get_by_role("dialog").get_by_role("button", name="Run in parallel").click()
+    expect(page.locator(".facts")).to_contain_text("parallel")
     page.get_by_role("link", name="Unpublish").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Unpublish").click()
@@ -69,6 +86,13 @@ def test_a_pipeline_is_unpublished_and_made_sequential(site: Site, visit: Visit)
     expect(page.locator(".head .state")).to_have_text("enabled")
 
 
+@pytest.mark.walks(
+    "/pipelines/{name}/add-flow",
+    "/pipelines/{name}/add-flow/check",
+    "/flows/{name}/edit",
+    "/flows/{name}/edit/check",
+    "/flows/{name}/remove",
+)
 def test_a_flow_is_added_checked_as_one_types_edited_and_removed(site: Site, visit: Visit) -> None:
     page = live(visit(site, "/pipelines/weather"))
     page.get_by_role("link", name="Add a flow").click()
@@ -91,6 +115,8 @@ def test_a_flow_is_added_checked_as_one_types_edited_and_removed(site: Site, vis
     expect(page.get_by_text("It runs when weather-coast has failed.")).to_be_visible()
     expect(page.get_by_role("region", name="Parameters")).to_contain_text('"Delft"')
     page.get_by_role("link", name="Edit").click()
+    dialog.get_by_label("Jobs at once").fill("0")
+    expect(dialog.locator("[id='max_running-error']")).not_to_be_empty()
     dialog.get_by_label("Jobs at once").fill("1")
     dialog.get_by_role("button", name="Save").click()
     expect(page.get_by_role("region", name="Configuration")).to_contain_text("one after the other")
@@ -104,6 +130,7 @@ def test_a_flow_is_added_checked_as_one_types_edited_and_removed(site: Site, vis
     expect(page.locator(".notice")).to_contain_text("Flow weather-delft was removed.")
 
 
+@pytest.mark.walks("/flows/{name}/run", "/flows/{name}/run/check")
 def test_executions_have_details_and_a_flow_runs(site: Site, visit: Visit) -> None:
     world = site.world
     now = clock.now()
@@ -133,12 +160,16 @@ def test_executions_have_details_and_a_flow_runs(site: Site, visit: Visit) -> No
     page.get_by_role("link", name="Run", exact=True).click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("city").fill("Gouda")
+    dialog.get_by_label("days").fill("40")
+    expect(dialog.locator("[id='params.days-error']")).to_contain_text("30")
+    dialog.get_by_label("days").fill("3")
     dialog.get_by_label("Priority").fill("7")
     dialog.get_by_role("button", name="Run").click()
     page.wait_for_url(re.compile(r"/jobs/\d+$"))
     expect(page.locator(".facts")).to_contain_text("priority 7")
 
 
+@pytest.mark.walks("/flows/{name}/forget")
 def test_a_flow_forgets_the_items_it_has_taken(site: Site, visit: Visit) -> None:
     job_id = site.world.run("image-scan", clock.now(), 0.1)
     with site.store.write() as conn:

@@ -27,6 +27,7 @@ def answer(page: Page, reason: str, button: str) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+@pytest.mark.walks("/queues/pause", "/queues/stop", "/queues/resume")
 def test_selected_queues_are_paused_stopped_and_resumed(site: Site, visit: Visit) -> None:
     made = [site.world.create("invoices") for _ in range(2)]
     page = live(visit(site, "/queues?sort=name"))
@@ -61,6 +62,7 @@ def test_selected_queues_are_paused_stopped_and_resumed(site: Site, visit: Visit
     expect(page.locator(".job-head .state")).to_have_text("stopped")
 
 
+@pytest.mark.walks("/queues/{name}/limits")
 def test_limits_are_set_and_shown(site: Site, visit: Visit) -> None:
     page = live(visit(site, "/queues"))
     page.get_by_role("button", name="More for queue etl").click()
@@ -90,6 +92,24 @@ def test_long_waits_are_marked_and_sorted(site: Site, visit: Visit) -> None:
     expect(page.locator(f"#job-{job_id}")).to_be_visible()
     with site.store.write() as conn:
         queues.resume(conn, "scans")
+    site.world.begin(job_id)
+    site.world.end(job_id, began=clock.now())
+
+
+@pytest.mark.walks("/recover")
+def test_what_is_stuck_gets_on_again(site: Site, visit: Visit) -> None:
+    late = clock.now() - 3600 * SECOND
+    job_id = site.world.create("invoices", at=late - SECOND, run_at=late)
+    page = live(visit(site, "/"))
+    page.get_by_role("link", name="Recover jobs").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(re.compile(f"1 job will get on again: invoices {job_id}"))
+    dialog.get_by_label("Reason").fill("the clock stood still")
+    dialog.get_by_role("button", name="Recover").click()
+    expect(page.locator(".notice")).to_contain_text("1 job recovered.")
+    expect(page.get_by_role("link", name="Recover jobs")).to_have_count(0)
+    page.goto(f"{site.address}/jobs/{job_id}")
+    expect(page.locator(".job-head .state")).to_have_text("pending")
     site.world.begin(job_id)
     site.world.end(job_id, began=clock.now())
 

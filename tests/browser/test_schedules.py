@@ -30,6 +30,14 @@ def choose(page: Page, number: int, deed: str, reason: str = "") -> None:
     expect(dialog).to_have_count(0)
 
 
+@pytest.mark.walks(
+    "/schedules/new",
+    "/schedules/{schedule_id}/edit",
+    "/schedules/run",
+    "/schedules/pause",
+    "/schedules/resume",
+    "/schedules/remove",
+)
 def test_a_schedule_from_its_making_to_its_end(site: Site, visit: Visit) -> None:
     page = live(visit(site, "/schedules?sort=-created"))
     page.get_by_role("link", name="New schedule").click()

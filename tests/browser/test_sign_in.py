@@ -12,6 +12,7 @@ from tests.browser.conftest import TOKEN, Site, Visit
 pytestmark = pytest.mark.needs("chromium")
 
 
+@pytest.mark.walks("/sign-in")
 def test_the_token_opens_the_page_that_was_asked_for(site: Site, visit: Visit) -> None:
     page = visit(site, "/jobs?status=failed", signed_in=False)
     expect(page).to_have_url(re.compile("/sign-in"))
@@ -29,6 +30,7 @@ def test_a_wrong_token_says_what_to_do(site: Site, visit: Visit) -> None:
     expect(page.get_by_label("Token")).to_be_focused()
 
 
+@pytest.mark.walks("/sign-out")
 def test_signing_out_ends_the_session(site: Site, visit: Visit) -> None:
     page = visit(site, "/", own_session=True)
     page.get_by_role("button", name="Sign out").click()

@@ -36,7 +36,8 @@ class ParamsCheck:
         """Refuse parameters that do not fit.
 
         Raises:
-            InvalidValue: names the first field that does not fit, as `params.city`.
+            InvalidValue: names the first field that does not fit, as `params.city`; what is
+                missing comes last, since a form that is being filled in lacks much.
         """
         if self._known is not None and not params.keys() <= self._known:
             name = next(name for name in params if name not in self._known)
@@ -45,7 +46,8 @@ class ParamsCheck:
         try:
             self._validator.validate(params)
         except jsonschema_rs.ValidationError as error:
-            raise _invalid(error) from None
+            wrong = islice(self._validator.iter_errors(params), PROBLEMS)
+            raise _invalid(next((e for e in wrong if _missing(e) is None), error)) from None
         except ValueError as error:
             raise InvalidValue("params", f"cannot be written as JSON: {error}") from None
 
@@ -71,10 +73,15 @@ def _refuse(uri: str) -> Any:
     raise ValueError(f"{uri} is outside the schema")
 
 
+def _missing(error: jsonschema_rs.ValidationError) -> str | None:
+    missing = getattr(error.kind, "property", None)
+    return missing if isinstance(missing, str) else None
+
+
 def _invalid(error: jsonschema_rs.ValidationError) -> InvalidValue:
     path = ["params", *(str(part) for part in error.instance_path)]
-    missing = getattr(error.kind, "property", None)
-    if isinstance(missing, str):
+    missing = _missing(error)
+    if missing is not None:
         return InvalidValue(".".join([*path, missing]), "is required")
     return InvalidValue(".".join(path), str(error.message))
 

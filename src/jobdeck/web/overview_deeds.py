@@ -169,6 +169,7 @@ async def do(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Re
 
     def act(given: Answers) -> Done:
         notice = _DEEDS[path].act(deck, actor, reason(given, required=True))
+        pages.forget("stuck")
         return Done(notice=notice, to="/")
 
     return await deeds.do(pages, request, partial(_form, deck, path), act)

@@ -90,6 +90,10 @@ class Pages:
         found: T = known[1]
         return found
 
+    def forget(self, name: str) -> None:
+        """Find it anew the next time: it has changed."""
+        self._remembered.pop(name, None)
+
     def url(self, path: str, query: Mapping[str, Any] | None = None) -> str:
         """The address of a page, with those parts of the query that are not empty."""
         pairs = [
