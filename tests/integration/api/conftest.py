@@ -10,11 +10,11 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from jobdeck.app import create_app
 from jobdeck.client.settings import Settings
 from jobdeck.http.state import Deck
 from jobdeck.store.database import Store
 from tests.integration.api.caller import Caller
+from tests.integration.api.wired import wired
 from tests.integration.hands import define
 
 
@@ -29,24 +29,22 @@ def here(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-@pytest.fixture(scope="session")
-def mounted(sqlite_template: Path) -> tuple[Deck, Litestar]:
-    """An application over a deck that each test fills with its own: wiring one takes long."""
-    deck = Deck(Store(f"sqlite:///{sqlite_template}"))
-    return deck, create_app(deck)
+@pytest.fixture
+def mounted(here: Store) -> Iterator[tuple[Deck, Litestar]]:
+    """The store, mounted at the root, and the application over it."""
+    with wired(here, Settings(token="secret-token")) as both:
+        yield both
 
 
 @pytest.fixture
-def deck(here: Store, mounted: tuple[Deck, Litestar]) -> Deck:
+def deck(mounted: tuple[Deck, Litestar]) -> Deck:
     """The store, mounted at the root."""
-    deck, _ = mounted
-    vars(deck).update(vars(Deck(here, Settings(token="secret-token"))))
-    return deck
+    return mounted[0]
 
 
 @pytest.fixture
-def api(deck: Deck, mounted: tuple[Deck, Litestar]) -> Iterator[Caller]:
+def api(mounted: tuple[Deck, Litestar]) -> Iterator[Caller]:
     """The API, asked as administrator."""
-    _, application = mounted
+    deck, application = mounted
     with TestClient(application) as client:
         yield Caller(client, deck, token="secret-token")

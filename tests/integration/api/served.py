@@ -1,16 +1,23 @@
-"""A web server in a process of its own."""
+"""A web server, in a thread of the tests or in a process of its own."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import ExitStack, closing
 from types import TracebackType
 from typing import Self
 
 import httpx
 
+from jobdeck.client.settings import Settings
+from jobdeck.http import listening
+from jobdeck.http.server import Server
+from jobdeck.store.database import Store
+from tests.integration.api.wired import wired
 from tests.integration.launched import environment, free_port, until
 
 TOKEN = "secret-token"
@@ -27,7 +34,41 @@ serve([Deck(Store(sys.argv[1]), settings)], settings)
 
 
 class Served:
-    """The server of a store; leaving the block ends it."""
+    """The server of a store, in this process; leaving the block ends it."""
+
+    def __init__(self, store_url: str, base_path: str = "") -> None:
+        settings = Settings(port=0, token=TOKEN, base_path=base_path)
+        self._left = ExitStack()
+        store = self._left.enter_context(closing(Store(store_url)))
+        deck, application = self._left.enter_context(wired(store, settings))
+        listener = self._left.enter_context(listening.listen(settings))
+        self.url = listening.address(settings, listener)
+        self.http = self._left.enter_context(_client())
+        self._server = Server(application, [deck])
+        self._thread = threading.Thread(target=self._server.run, args=([listener],))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        until(lambda: self._server.started or not self._thread.is_alive(), "the server's start")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._left.close()
+
+
+def _client() -> httpx.Client:
+    return httpx.Client(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+
+
+class ServedApart:
+    """The server of a store, in a process of its own; leaving the block ends it."""
 
     def __init__(self, store_url: str, base_path: str = "") -> None:
         port = free_port()
@@ -36,7 +77,7 @@ class Served:
             [sys.executable, "-c", _PROGRAM, store_url, str(port), TOKEN, base_path],
             env=environment(),
         )
-        self.http = httpx.Client(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+        self.http = _client()
 
     def __enter__(self) -> Self:
         until(self._answers, "the server answers")

@@ -1,4 +1,4 @@
-"""The stream of changes, from a server in a process of its own."""
+"""The stream of changes, as a program hears it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobdeck.domain import clock
 from jobdeck.sdk.transport import EnqueueItem
 from jobdeck.store import changes
 from jobdeck.store.database import Store
-from tests.integration.api.served import TOKEN, Served
+from tests.integration.api.served import TOKEN, Served, ServedApart
 from tests.integration.hands import ANA, define
 from tests.integration.launched import until
 
@@ -35,7 +35,7 @@ def served(store: Store, store_url: str) -> Iterator[Served]:
 class Stream:
     """The events that have arrived, as (name, data, id)."""
 
-    def __init__(self, served: Served, path: str, headers: dict[str, str]) -> None:
+    def __init__(self, served: Served | ServedApart, path: str, headers: dict[str, str]) -> None:
         self.events: list[tuple[str, Any, str]] = []
         self.ended = threading.Event()
         self._request = (f"{served.url}/api/v1{path}", headers)
@@ -85,7 +85,9 @@ class Stream:
 
 
 @contextmanager
-def listening(served: Served, path: str = "/events", **headers: str) -> Iterator[Stream]:
+def listening(
+    served: Served | ServedApart, path: str = "/events", **headers: str
+) -> Iterator[Stream]:
     """A stream that has begun."""
     stream = Stream(served, path, headers)
     stream.until("hello")
@@ -152,18 +154,21 @@ def test_refuses_topics_that_there_are_not(served: Served) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_streams_and_waits_end_at_once_at_shutdown(served: Served, number: signal.Signals) -> None:
+def test_streams_and_waits_end_at_once_at_shutdown(
+    store: Store, store_url: str, number: signal.Signals
+) -> None:
+    define(store)
     answers = []
 
-    def wait() -> None:
-        address = f"{served.url}/api/v1/flows/weather/jobs?wait=60"
+    def wait(url: str) -> None:
+        address = f"{url}/api/v1/flows/weather/jobs?wait=60"
         body = {"params": {"city": "Gouda"}}
         with httpx.Client(timeout=60) as http:
             headers = {"Authorization": f"Bearer {TOKEN}"}
             answers.append(http.post(address, json=body, headers=headers))
 
-    with listening(served) as stream:
-        waiter = threading.Thread(target=wait)
+    with ServedApart(store_url) as served, listening(served) as stream:
+        waiter = threading.Thread(target=wait, args=(served.url,))
         waiter.start()
         stream.until("job", kind="created")
         assert served.interrupt(number) < 3

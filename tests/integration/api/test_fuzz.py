@@ -25,7 +25,7 @@ from jobdeck.api.routes import DESCRIBED
 from jobdeck.domain.states import Code
 from jobdeck.store import schema as stores
 from jobdeck.store.database import Store
-from tests.integration.api.served import TOKEN, Served
+from tests.integration.api.served import TOKEN, ServedApart
 from tests.integration.hands import Hands, define
 
 CHECKS = [
@@ -47,12 +47,12 @@ PATIENCE = {"wait": 0, "timeout": 0}
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApart]:
     """A server over a store in which some of what is asked for exists."""
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('fuzz') / 'jobdeck.db'}")
     stores.ensure(store)
     define(store)
-    with Served(store.address) as server:
+    with ServedApart(store.address) as server:
         for _ in range(5):
             body = {"params": {"city": "Gouda"}}
             server.http.post(f"{server.url}/api/v1/flows/weather/jobs", json=body)
@@ -64,7 +64,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize(("method", "path"), CALLS, ids=[" ".join(call) for call in CALLS])
 def test_no_answer_is_an_accident(
-    served: Served, method: str, path: str, mode: GenerationMode
+    served: ServedApart, method: str, path: str, mode: GenerationMode
 ) -> None:
     operation = schemathesis.openapi.from_dict(DESCRIPTION)[path][method]
     extra = [negative_data_rejection] if mode is GenerationMode.NEGATIVE else []

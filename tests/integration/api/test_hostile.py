@@ -14,25 +14,25 @@ from jobdeck.domain.roles import Actor, Role
 from jobdeck.http import auth, csrf
 from jobdeck.store import schema, sessions
 from jobdeck.store.database import Store
-from tests.integration.api.served import TOKEN, Served
+from tests.integration.api.served import TOKEN, ServedApart
 from tests.integration.hands import define
 
 SESSION = "a session"
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApart]:
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('hostile') / 'jobdeck.db'}")
     schema.ensure(store)
     define(store)
     with store.write() as conn:
         sessions.open(conn, auth.digest(SESSION), Actor("ana", Role.ADMIN), clock.now(), 600)
-    with Served(store.address) as server:
+    with ServedApart(store.address) as server:
         yield server
     store.close()
 
 
-def send(served: Served, request: bytes) -> int:
+def send(served: ServedApart, request: bytes) -> int:
     """The status that those bytes are answered with; 0: the connection was ended."""
     host, _, port = served.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
@@ -105,7 +105,7 @@ JOBS = "/api/v1/jobs"
     ],
 )
 def test_is_refused_in_order(
-    served: Served, request_: bytes, status: int | tuple[int, ...]
+    served: ServedApart, request_: bytes, status: int | tuple[int, ...]
 ) -> None:
     expected = status if isinstance(status, tuple) else (status,)
     assert send(served, request_) in expected
@@ -125,7 +125,7 @@ def test_is_refused_in_order(
     ],
 )
 def test_forms_of_a_session_that_cannot_be_read(
-    served: Served, tmp_path: Path, kind: str, body: bytes
+    served: ServedApart, tmp_path: Path, kind: str, body: bytes
 ) -> None:
     cookie = _cookie(served)
     request = head(
@@ -141,7 +141,7 @@ def test_forms_of_a_session_that_cannot_be_read(
     assert send(served, allowed) == 200
 
 
-def _cookie(served: Served) -> str:
+def _cookie(served: ServedApart) -> str:
     answer = served.http.post(f"{served.url}/api/v1/session", json={"token": TOKEN})
     assert answer.status_code == 200
     found = next(iter(answer.cookies))
