@@ -36,6 +36,7 @@ CHECKS = [
 ]
 EXAMPLES = 8
 DESCRIPTION = describe("", DESCRIBED)
+SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION)
 CALLS = [
     (method.upper(), path)
     for path, calls in DESCRIPTION["paths"].items()
@@ -66,7 +67,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApart]:
 def test_no_answer_is_an_accident(
     served: ServedApart, method: str, path: str, mode: GenerationMode
 ) -> None:
-    operation = schemathesis.openapi.from_dict(DESCRIPTION)[path][method]
+    operation = SCHEMA[path][method]
     extra = [negative_data_rejection] if mode is GenerationMode.NEGATIVE else []
 
     @settings(
