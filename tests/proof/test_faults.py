@@ -17,13 +17,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from jobdeck.domain import clock
 from jobdeck.domain.errors import StoreError
 from jobdeck.domain.states import Status
 from jobdeck.engine.reaper import Reaper
-from jobdeck.store import counters, pools
+from jobdeck.store import counters, delays, flows, orphans, parents, pools, steps
 from jobdeck.store.database import Store
+from jobdeck.store.enqueue import NewJob
 from tests.conftest import SKIPPED
 from tests.integration.engine.harness import Deck, wait_for
+from tests.integration.hands import Hands
 from tests.stores import Cluster
 
 CODE = """
@@ -155,6 +158,54 @@ def test_a_pool_frozen_past_its_lease_and_woken(deck: Deck) -> None:
         assert deck.wait(each).status == Status.COMPLETED
     assert deck.job(job_id) == job
     assert sorted(map(int, marks.read_text().split())) == ids
+    check_counters(deck.store)
+
+
+FAMILY = """
+    family = Pipeline("family")
+
+    @family.step
+    def split(ctx: Context) -> None:
+        ctx.map("nap", [{}, {}])
+
+    @family.step
+    def gather(ctx: Context) -> list[str]:
+        return [child.status for child in ctx.children()]
+"""
+
+
+def test_a_parent_whose_pool_died_waits_for_its_children(deck: Deck) -> None:
+    """It had reported the step that made them, but not yet that it waits."""
+    deck.define(CODE + FAMILY)
+    now = clock.now()
+    hands = Hands(deck.store)
+    [parent] = deck.enqueue("family")
+    [row] = hands.take()
+    hands.begin(row)
+    split = steps.StepRow(
+        job_id=parent, position=0, name="split", attempt=1, claim=row.claim, status="completed",
+        started_at=now,
+    )  # fmt: skip
+    with deck.store.write() as conn:
+        steps.save(conn, [split])
+        nap = flows.target(conn, "nap")
+        child = NewJob(
+            flow_id=nap.flow_id, queue_id=nap.queue_id, params="{}", parent_id=parent,
+            run_at=now + 3600 * clock.SECOND,
+        )  # fmt: skip
+        children = parents.add_children(conn, parent, "split", 0, [child, child], now)
+        orphans.take_back(conn, hands.pool, now)
+        pools.close(conn, hands.pool, now)
+    deck.start_pool(workers=1)
+    deck.wait(parent, Status.RUNNING, Status.COMPLETED)
+    [after] = deck.enqueue("nap")
+    deck.wait(after)
+    assert deck.job(parent).status == Status.RUNNING
+    with deck.store.write(wake=True) as conn:
+        assert len(delays.promote_these(conn, children)) == 2
+    job = deck.wait(parent)
+    assert (job.status, job.attempt, job.losses) == (Status.COMPLETED, 2, 1)
+    assert job.result == ["completed", "completed"]
     check_counters(deck.store)
 
 

@@ -5,12 +5,16 @@ from itertools import takewhile
 
 from sqlalchemy import Connection
 
+from jobdeck.domain.clock import Micros
+from jobdeck.domain.states import Code
 from jobdeck.engine.batching import Meter
 from jobdeck.engine.catalogue import Catalogue, FlowConfig
 from jobdeck.engine.handed import Handed
 from jobdeck.engine.workers import WorkerProcess
+from jobdeck.store import parents
 from jobdeck.store.claims import Claimed, heads
 from jobdeck.store.limits import Allowance, Lane
+from jobdeck.store.outcomes import finish
 from jobdeck.store.steps import StepProgress
 from jobdeck.worker.protocol import DoneStep, JobSpec
 
@@ -74,6 +78,24 @@ class Dispatch:
 
     def _room(self, workers: Sequence[WorkerProcess]) -> int:
         return sum(self._coroutines - len(worker.handed) for worker in workers)
+
+    def park(
+        self,
+        conn: Connection,
+        claimed: list[Claimed],
+        progress: Mapping[int, StepProgress],
+        now: Micros,
+    ) -> list[Claimed]:
+        """Let those wait whose last step made children that have not all ended: their worker
+        died before it could say so, or somebody has retried a child. Gives the others."""
+        done = [job_id for job_id, so_far in progress.items() if so_far.done]
+        waiting = parents.awaited(conn, done) if done else set()
+        if not waiting:
+            return claimed
+        flows = self._catalogue.flows
+        parked = [Handed(row, flows[row.flow_id]) for row in claimed if row.job_id in waiting]
+        finish(conn, [job.ending(Code.RUNNING, now, started_at=now) for job in parked])
+        return [row for row in claimed if row.job_id not in waiting]
 
     def share(
         self, claimed: Sequence[Claimed], workers: Sequence[WorkerProcess]

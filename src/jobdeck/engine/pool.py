@@ -407,10 +407,11 @@ class Pool:
         claimed = claim(conn, lanes, wanted, self._lease.pool_id, now, allowed)
         # PostgreSQL passes over rows that another pool has locked, so few do not mean the last.
         self._more = bool(claimed) if not self.store.sqlite else len(claimed) >= wanted
-        shares, left = self._dispatch.share(claimed, hungry)
-        finish(conn, [job.not_begun(now) for job in left])
         again = [row.job_id for row in claimed if row.claim > 1]
         progress = steps.progress_of(conn, again) if again else {}
+        claimed = self._dispatch.park(conn, claimed, progress, now)
+        shares, left = self._dispatch.share(claimed, hungry)
+        finish(conn, [job.not_begun(now) for job in left])
         jobs = [job for handed in shares.values() for job in handed]
         return shares, {job.claimed.job_id: spec_of(job, progress) for job in jobs}
 

@@ -13,7 +13,7 @@ from jobdeck.domain.states import Code
 from jobdeck.store import counters
 from jobdeck.store.claims import READY, requeue
 from jobdeck.store.enqueue import NewJob, enqueue
-from jobdeck.store.tables import children, parents, running
+from jobdeck.store.tables import children, jobs, parents, running, steps
 from jobdeck.store.values import AnyRow, insert_into
 
 RULES = ("all", "any", "never")
@@ -117,6 +117,21 @@ def lock(conn: Connection, parent_id: int) -> Family | None:
         select(*_FAMILY).where(parents.c.job_id == parent_id).with_for_update()
     ).first()
     return Family._make(row) if row else None
+
+
+def awaited(conn: Connection, job_ids: Sequence[int]) -> set[int]:
+    """Those of the jobs that have done a step whose children have not all ended."""
+    p = parents.c
+    ended = p.completed + p.failed + p.stopped
+    query = select(p.job_id).where(p.job_id.in_(job_ids), p.total > ended)
+    c = children.c
+    still_open = (
+        select(c.job_id)
+        .join(jobs, (jobs.c.id == c.job_id) & (jobs.c.status == Code.OPEN))
+        .join(steps, (steps.c.job_id == c.parent_id) & (steps.c.name == c.step))
+        .where(c.parent_id == p.job_id, steps.c.status == Code.COMPLETED)
+    )
+    return set(conn.execute(query.where(still_open.exists())).scalars())
 
 
 def park(conn: Connection, job_id: int, claim: int, began_at: Micros | None) -> AnyRow | None:
