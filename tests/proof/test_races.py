@@ -202,8 +202,9 @@ def test_jobs_of_a_pool_that_commits_after_its_burial_are_given_back(
 
 
 @pytest.mark.parametrize("database", ["postgres"])
+@pytest.mark.parametrize("straight", [False, True], ids=["sqlalchemy", "driver"])
 def test_a_transaction_of_a_frozen_process_lets_go_of_its_locks(
-    store: Store, hands: Hands, monkeypatch: pytest.MonkeyPatch
+    store: Store, hands: Hands, monkeypatch: pytest.MonkeyPatch, straight: bool
 ) -> None:
     monkeypatch.setattr("jobdeck.store.database.IDLE_TRANSACTION_S", 0.3)
     frozen = Store(store.address)
@@ -213,7 +214,7 @@ def test_a_transaction_of_a_frozen_process_lets_go_of_its_locks(
             pools.beat(conn, hands.pool, clock.now())
             with store.write() as other:
                 assert pools.set_state(other, hands.pool, pools.LOST)
-            pools.state(conn, hands.pool)
+            counters.lanes(conn) if straight else counters.totals(conn)
 
     with pytest.raises(StoreUnreachable, match="rested for too long"):
         freeze()

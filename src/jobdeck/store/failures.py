@@ -37,7 +37,10 @@ def is_busy(error: BaseException) -> bool:
 
 def explain(error: Exception, store: str, path: Path | None = None) -> StoreError:
     """The error that tells a user what to do about it. `path` is the file of a SQLite store."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    cause = _original(error)
+    while "connection is lost" in str(cause) and cause.__context__ is not None:
+        # That of rolling back hides why it was lost.
+        cause = _original(cause.__context__)
     text = str(cause).strip()
     lower = f"{type(cause).__name__} {text}".lower()
     if any(word in lower for word in _CORRUPT):
@@ -61,6 +64,11 @@ def explain(error: Exception, store: str, path: Path | None = None) -> StoreErro
             "database runs."
         )
     return StoreError(f"The store {store} refused a statement: {text}")
+
+
+def _original(error: BaseException) -> BaseException:
+    """The error of the driver that SQLAlchemy has wrapped."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig else error
 
 
 def _gone(path: Path) -> bool:

@@ -79,12 +79,6 @@ def set_state(conn: Connection, pool_id: int, state: str) -> bool:
     return bool(conn.execute(statement).rowcount)
 
 
-def state(conn: Connection, pool_id: int) -> str | None:
-    """Its state; None: it has ended."""
-    found: str | None = conn.execute(select(pools.c.state).where(pools.c.id == pool_id)).scalar()
-    return found
-
-
 def set_asleep(conn: Connection, pool_id: int, asleep: bool) -> None:
     """Ask whoever enqueues to wake this pool, or no longer."""
     conn.execute(update(pools).where(pools.c.id == pool_id).values(asleep=asleep))
