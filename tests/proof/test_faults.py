@@ -165,8 +165,8 @@ FAMILY = """
     family = Pipeline("family")
 
     @family.step
-    def split(ctx: Context) -> None:
-        ctx.map("nap", [{}, {}])
+    def split(ctx: Context, seconds: float = 0.0) -> None:
+        ctx.map("nap", [{"seconds": seconds}, {"seconds": seconds}])
 
     @family.step
     def gather(ctx: Context) -> list[str]:
@@ -361,3 +361,40 @@ def test_a_database_that_crashes_under_load(deck: Deck, cluster: Cluster) -> Non
     check_counters(deck.store)
     assert set(map(int, marks.read_text().split())) == set(ids)
     assert pool.poll() is None
+
+
+@postgres_only
+def test_a_deadlock_costs_a_pool_no_job(deck: Deck) -> None:
+    """Somebody holds the row of a parent, and wants that of a child whose end the pool writes."""
+    deck.define(CODE + FAMILY)
+    pool = deck.start_pool(workers=2)
+    [parent] = deck.enqueue("family", seconds=0.3)
+    children = [parent + 1, parent + 2]
+    wait_for("children", lambda: deck.job(parent).status == Status.RUNNING and _begun(deck) == 3)
+    with deck.store.write() as conn:
+        conn.execute(text("SET LOCAL deadlock_timeout = '60s'"))
+        conn.execute(text("SELECT * FROM parents FOR UPDATE"))
+        wait_for("the pool", lambda: _waits_for_a_lock(deck))
+        conn.execute(text("SELECT * FROM jobs WHERE id = ANY(:ids) FOR UPDATE"), {"ids": children})
+    for job_id in (*children, parent):
+        job = deck.wait(job_id)
+        assert (job.status, job.attempt, job.losses) == (Status.COMPLETED, 1, 0)
+    with deck.store.read() as conn:
+        claims = conn.execute(text("SELECT claim FROM jobs ORDER BY id")).scalars().all()
+    assert claims == [2, 1, 1]
+    assert pool.poll() is None
+    check_counters(deck.store)
+
+
+def _begun(deck: Deck) -> int:
+    with deck.store.read() as conn:
+        return conn.execute(text("SELECT count(begun_at) FROM running")).scalar_one()
+
+
+def _waits_for_a_lock(deck: Deck) -> bool:
+    query = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with deck.store.read() as conn:
+        return bool(conn.execute(text(query)).scalar_one())

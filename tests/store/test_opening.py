@@ -19,6 +19,7 @@ from jobdeck.domain.errors import (
 )
 from jobdeck.store import database, queues, schema
 from jobdeck.store.database import Store, parse_url, sqlite_module
+from jobdeck.store.failures import explain
 from tests.store import processes
 from tests.stores import Cluster
 
@@ -369,3 +370,11 @@ def test_connections_that_rested_are_tried_before_they_are_used(
     cut_all()
     monkeypatch.setattr(database, "REST_S", 0.0)
     use(store)
+
+
+def test_a_deadlock_is_called_so() -> None:
+    class OperationalError(Exception):
+        pass
+
+    said = "deadlock detected\nDETAIL:  Process 1 waits for ShareLock; blocked by process 2."
+    assert "conflicting changes; try again" in str(explain(OperationalError(said), "here"))

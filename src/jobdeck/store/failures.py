@@ -9,6 +9,9 @@ from jobdeck.domain.errors import StoreCorrupt, StoreError, StoreUnreachable, St
 _CORRUPT = ("malformed", "not a database", "corrupt")
 _SCHEMA = ("no such table", "no such column", "has no column", "undefinedtable", "undefinedcolumn")
 _CAUSES = (
+    # First: what PostgreSQL tells of it speaks of "blocked by", too.
+    ("deadlock detected", "it is busy with conflicting changes; try again"),
+    ("could not serialize", "it is busy with conflicting changes; try again"),
     ("database or disk is full", "the disk is full; free some space"),
     ("readonly database", "it is read-only; check the owner and mode of the file and its folder"),
     ("readonly directory", "its folder is read-only; check the owner and mode of it"),
@@ -24,8 +27,6 @@ _CAUSES = (
     ("no pg_hba.conf entry", "the database refuses this host or user; see its pg_hba.conf"),
     ("read-only transaction", "the database is read-only; is it a standby?"),
     ("idle-in-transaction", "a transaction rested for too long, so the database ended it"),
-    ("deadlock detected", "it is busy with conflicting changes; try again"),
-    ("could not serialize", "it is busy with conflicting changes; try again"),
 )
 
 
