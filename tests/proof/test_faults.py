@@ -388,7 +388,7 @@ def test_a_deadlock_costs_a_pool_no_job(deck: Deck) -> None:
 
 def _begun(deck: Deck) -> int:
     with deck.store.read() as conn:
-        return conn.execute(text("SELECT count(begun_at) FROM running")).scalar_one()
+        return int(conn.execute(text("SELECT count(begun_at) FROM running")).scalar_one())
 
 
 def _waits_for_a_lock(deck: Deck) -> bool:
