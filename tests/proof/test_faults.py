@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +21,6 @@ from jobdeck.engine.reaper import Reaper
 from jobdeck.store import counters, delays, flows, orphans, parents, pools, steps
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob
-from tests.conftest import SKIPPED
 from tests.integration.engine.harness import Deck, wait_for
 from tests.integration.hands import Hands
 from tests.stores import Cluster
@@ -229,56 +225,6 @@ def test_a_database_locked_by_another_process_for_seconds(deck: Deck) -> None:
         job = deck.wait(job_id)
         assert (job.status, job.attempt) == (Status.COMPLETED, 1)
     check_counters(deck.store)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few megabytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    done = mount and subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
-    )
-    if not done or done.returncode:
-        pytest.skip(f"{SKIPPED}a small file system (run the tests as root on Linux)")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_a_full_disk(small_disk: Path, sqlite_template: Path, tmp_path: Path) -> None:
-    """What the workers did is kept until there is space again."""
-    path = small_disk / "jobdeck.db"
-    shutil.copyfile(sqlite_template, path)
-    store = Store(f"sqlite:///{path}", files=tmp_path / "files")
-    deck = Deck(store, tmp_path)
-    deck.define(CODE)
-    pool = deck.start_pool(workers=1)
-    marks = tmp_path / "marks"
-    ids = deck.enqueue("mark", 50, path=str(marks))
-    deck.wait(ids[0])
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(b"x" * 4096)
-
-    def too_much() -> None:
-        while True:
-            deck.enqueue("mark", 500, path="x" * 1000)
-
-    with pytest.raises(StoreError, match="disk is full"):
-        too_much()
-    time.sleep(0.3)
-    filler.unlink()
-    for job_id in ids:
-        job = deck.wait(job_id)
-        assert (job.status, job.attempt) == (Status.COMPLETED, 1)
-    assert Counter(map(int, marks.read_text().split())) == Counter(ids)
-    assert pool.poll() is None
-    deck.close()
-    store.close()
 
 
 LEAVES_A_LOG = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +18,7 @@ from jobdeck.domain.records import Job
 from jobdeck.domain.states import Code, Reason, Status
 from jobdeck.engine.doubt import settle
 from jobdeck.engine.inbox import Inbox
+from jobdeck.engine.maintenance import Maintenance
 from jobdeck.engine.reaper import Reaper
 from jobdeck.engine.steady import SteadyClock
 from jobdeck.store import (
@@ -268,3 +270,27 @@ def test_a_live_pool_is_not_buried_because_the_clock_was_set(store: Store) -> No
     with store.write() as conn:
         assert pools.beat(conn, pool, clock.now())
     assert reaper.reap() == 0
+
+
+def test_a_live_pool_is_not_buried_because_the_store_was_away(
+    store: Store, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For longer than its lease it could not tell that it lives."""
+    maintenance = Maintenance(store)
+    reaper = maintenance.reaper = Reaper(store, lease_s=0.05)
+    maintenance.turn()
+    time.sleep(0.1)
+    with monkeypatch.context() as away:
+        away.setattr(Reaper, "reap", unreachable)
+        maintenance.turn()
+    maintenance.turn()
+    with store.write() as conn:
+        assert pools.beat(conn, hands.pool, clock.now())
+    time.sleep(0.1)
+    assert reaper.reap() == 0
+    time.sleep(0.1)
+    assert reaper.reap() == 1
+
+
+def unreachable(_reaper: Reaper) -> int:
+    raise StoreUnreachable("away")

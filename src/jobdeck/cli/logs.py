@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,6 +32,24 @@ def without(*names: str) -> Iterator[None]:
             del sys.modules[name]
 
 
+class Forgiving:
+    """A stream that may be a file on a disk that is full: what cannot be written is not, and
+    nobody ends for that."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write it if that is possible."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """The same of what is kept back."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def configure(settings: "Settings", process: str = "") -> None:
     """Set the log up for this process, for what uses Python's logging too."""
     structlog = import_structlog()
@@ -55,7 +73,7 @@ def configure(settings: "Settings", process: str = "") -> None:
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(Forgiving(sys.stderr)),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler()

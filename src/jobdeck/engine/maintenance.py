@@ -43,7 +43,7 @@ class Maintenance:
         self._tidying = tidying
         self._leadership = Leadership(store)
         self._scheduler = Scheduler(store)
-        self._reaper = Reaper(store)
+        self.reaper = Reaper(store)
         self._indexer = Indexer(store)
         self._housework = Housework(store)
         self._trim_at = 0
@@ -59,18 +59,23 @@ class Maintenance:
         wait = 0.0
         self._housework.start()
         while not self._end.wait(wait):
-            try:
-                wait = self._turn()
-            except StoreError as error:
-                log.error("store not available", error=str(error))
-                wait = 1.0
+            wait = self.turn()
         self._leadership.resign()
         self._housework.stop()
+
+    def turn(self) -> float:
+        """Do what is to be done now; gives how many seconds to wait then."""
+        try:
+            return self._turn()
+        except StoreError as error:
+            log.error("store not available", error=str(error))
+            self.reaper.start_over()
+            return 1.0
 
     def _turn(self) -> float:
         if not self._leadership.held():
             return TURN_S
-        self._reaper.reap()
+        self.reaper.reap()
         self._scheduler.fire_due(clock.now())
         self._indexer.turn()
         now = clock.now()

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND, Micros
-from jobdeck.domain.errors import StoreError
+from jobdeck.domain.errors import StoreError, StoreUnreachable
 from jobdeck.domain.limits import COROUTINES, HEARTBEAT_S, STOP_GRACE_S
 from jobdeck.engine import endings
 from jobdeck.engine.batching import Meter
@@ -39,6 +39,7 @@ from jobdeck.store import delays, pools, steps
 from jobdeck.store.claims import Begun, begin, claim
 from jobdeck.store.database import Store
 from jobdeck.store.outcomes import finish
+from jobdeck.store.wake import Listener
 from jobdeck.store.watch import CommitWatch
 from jobdeck.worker.protocol import JobSpec, Reply
 
@@ -86,7 +87,7 @@ class Pool:
         self._lease = Lease(store, options.workers, options.queues)
         self._told = Told()
         self._selector = selectors.DefaultSelector()
-        self._listener = store.listener()
+        self._listener: Listener | None = None
         self._catalogue = Catalogue(options.queues)
         self._meter = Meter()
         self._inbox = Inbox()
@@ -103,7 +104,6 @@ class Pool:
         self._steady = SteadyClock()
         self._tidy_at = time.monotonic() + TIDY_S
         self._in_doubt = False
-        self._deaf = False
         self._look = True
         self._more = True
         self._asleep = False
@@ -130,31 +130,46 @@ class Pool:
                 # busy: it was measured to take a third of the time of a busy pool.
                 gc.freeze()
                 gc.set_threshold(200_000, 20, 100)
-                self._selector.register(self._listener, selectors.EVENT_READ, self._on_poke)
-                self._lease.take()
-                while not self._finished():
-                    self._turn()
-                self._close()
+                self._enter()
+                if self._lease.pool_id:
+                    while not self._finished():
+                        self._turn()
+                    self._close()
         finally:
-            self._listener.close()
+            if self._listener is not None:
+                self._listener.close()
             self._watch.close()
             self._selector.close()
 
+    def _enter(self) -> None:
+        """Take a number. A store out of reach is waited for: whoever starts this process again
+        and again would give up."""
+        while not self._told.end:
+            try:
+                self._lease.take()
+            except StoreUnreachable as error:
+                log.error("store not available", error=str(error))
+                time.sleep(RETRY_STORE_S)
+            else:
+                self._asleep = False
+                return
+
     def _on_poke(self) -> None:
         self._look = True
+        listener = self._listener
+        assert listener is not None
         try:
-            self._listener.drain()
+            listener.drain()
         except StoreError:
-            self._selector.unregister(self._listener)
-            self._listener.close()
-            self._deaf = True
+            self._selector.unregister(listener)
+            listener.close()
+            self._listener = None
             raise
 
     def _listen(self) -> None:
-        """Listen again once the database answers that has broken off."""
+        """Listen as soon as the database answers, and again if it has broken off."""
         self._listener = self.store.listener()
         self._selector.register(self._listener, selectors.EVENT_READ, self._on_poke)
-        self._deaf = False
         self._look = True
 
     def _finished(self) -> bool:
@@ -231,7 +246,7 @@ class Pool:
             time.sleep(RETRY_STORE_S)
 
     def _prepare(self, now: Micros) -> None:
-        if self._deaf:
+        if self._listener is None:
             self._listen()
         if self._told.recycle:
             self._told.recycle = False
@@ -264,7 +279,8 @@ class Pool:
         for worker in list(self._crew.workers):
             self._crew.bury(worker, clock.now(), pool_ends=True)
         self._inbox.clear()
-        self._lease.take()
+        self._lease.pool_id = 0
+        self._enter()
 
     # -- when to do what -------------------------------------------------------------------
 

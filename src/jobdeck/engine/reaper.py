@@ -44,6 +44,10 @@ class Reaper:
         self._take_back_unowned()
         return len(dead)
 
+    def start_over(self) -> None:
+        """The store was away: no pool could tell that it lives, so each is given time anew."""
+        self._seen.clear()
+
     def _take_back_unowned(self) -> None:
         now = clock.now()
         with self._store.read() as conn:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from jobdeck.domain.errors import InvalidValue, StoreError
-from jobdeck.store.failures import explain, is_busy
+from jobdeck.store.failures import explain, is_busy, is_operational
 from jobdeck.store.wake import Listener, PostgresListener, SocketListener, poke_socket
 
 LOCK_WAIT_S = 20.0
@@ -82,11 +82,15 @@ class _Kept:
 
     @contextmanager
     def use(self, engine: Engine) -> Iterator[Connection]:
-        """One of them, or a new one; one that met an error is not kept."""
+        """One of them, or a new one; one that met an error is not kept, nor used again by
+        anybody if it cannot do its work: SQLite's stays read-only that was opened while its file
+        was."""
         connection = self._take(engine) or engine.connect()
         try:
             yield connection
-        except BaseException:
+        except BaseException as error:
+            if is_operational(error):
+                connection.invalidate()
             connection.close()
             raise
         self._resting.append((connection, time.monotonic()))

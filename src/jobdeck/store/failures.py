@@ -18,7 +18,7 @@ _CAUSES = (
     ("attempt to write a readonly", "it is read-only; check the mode of the file and its folder"),
     ("unable to open", "its file cannot be opened; check the owner and mode of it and its folder"),
     ("locked", "another process holds its lock for too long; see who has it open"),
-    ("disk i/o error", "the disk reports an error; see the system's log"),
+    ("disk i/o error", "the disk reports an error or takes no writes; see the system's log"),
     ("no space left", "the disk is full; free some space"),
     ("too many clients", "the database has no connection left; raise its max_connections"),
     ("remaining connection slots", "the database has no connection left; raise max_connections"),
@@ -34,6 +34,11 @@ def is_busy(error: BaseException) -> bool:
     """Whether SQLite says that another connection holds the lock."""
     text = str(error).lower()
     return "database is locked" in text or "database table is locked" in text
+
+
+def is_operational(error: BaseException) -> bool:
+    """Whether it is about the database itself, not about what was asked of it."""
+    return "OperationalError" in {kind.__name__ for kind in type(error).__mro__}
 
 
 def explain(error: Exception, store: str, path: Path | None = None) -> StoreError:
@@ -58,7 +63,7 @@ def explain(error: Exception, store: str, path: Path | None = None) -> StoreErro
     for word, meaning in _CAUSES:
         if word in lower:
             return StoreUnreachable(f"The store {store} cannot be used: {meaning}.")
-    if "OperationalError" in {kind.__name__ for kind in type(cause).__mro__}:
+    if is_operational(cause):
         first = text.splitlines()[0] if text else "no reason given"
         return StoreUnreachable(
             f"The store {store} cannot be reached: {first}. Check its address and that the "

@@ -1,0 +1,152 @@
+"""A disk that takes no more, under whatever runs: it waits, says so, and goes on by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from time import sleep
+
+import httpx
+import pytest
+
+from jobdeck.domain.errors import StoreError
+from jobdeck.domain.states import Status
+from jobdeck.store.database import Store
+from tests.conftest import SKIPPED
+from tests.integration.engine.harness import Deck
+from tests.integration.launched import Launched, environment, until
+from tests.proof.test_faults import CODE
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a few megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    done = mount and subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if not done or done.returncode:
+        pytest.skip(f"{SKIPPED}a small file system (run the tests as root on Linux)")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk(small_disk: Path, sqlite_template: Path, tmp_path: Path) -> None:
+    """What the workers did is kept until there is space again."""
+    path = small_disk / "jobdeck.db"
+    shutil.copyfile(sqlite_template, path)
+    store = Store(f"sqlite:///{path}", files=tmp_path / "files")
+    deck = Deck(store, tmp_path)
+    deck.define(CODE)
+    pool = deck.start_pool(workers=1)
+    marks = tmp_path / "marks"
+    ids = deck.enqueue("mark", 50, path=str(marks))
+    deck.wait(ids[0])
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+
+    def too_much() -> None:
+        while True:
+            deck.enqueue("mark", 500, path="x" * 1000)
+
+    with pytest.raises(StoreError, match="disk is full"):
+        too_much()
+    sleep(0.3)
+    filler.unlink()
+    for job_id in ids:
+        job = deck.wait(job_id)
+        assert (job.status, job.attempt) == (Status.COMPLETED, 1)
+    assert Counter(map(int, marks.read_text().split())) == Counter(ids)
+    assert pool.poll() is None
+    deck.close()
+    store.close()
+
+
+SLOW = """
+import time
+from jobdeck import Context, job
+
+@job
+def slow(ctx: Context, mark: str, seconds: float = 0.0) -> None:
+    with open(mark, "a") as file:
+        file.write(f"{ctx.job_id}\\n")
+    time.sleep(seconds)
+"""
+
+
+class Locked:
+    """Files that nobody can write, as on a disk that the system has made read-only; also not
+    who has them open."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        if not self._change("+i"):
+            pytest.skip(f"{SKIPPED}files that can be made immutable (run as root on ext4)")
+
+    def __exit__(self, *_: object) -> None:
+        self._change("-i")
+
+    def _change(self, how: str) -> bool:
+        tool = shutil.which("chattr")
+        # Who writes to the file that SQLite shares in memory would be ended by the system.
+        files = [path for path in self._folder.iterdir() if path.name.endswith(("db", "wal"))]
+        done = tool and subprocess.run([tool, how, *files], capture_output=True, check=False)
+        return bool(done) and not done.returncode
+
+
+def test_a_disk_that_becomes_read_only_under_all_that_runs(tmp_path: Path) -> None:
+    """The pool dies meanwhile, too: the next one waits."""
+    (tmp_path / "work.py").write_text(SLOW)
+    store, marks = tmp_path / "store", tmp_path / "marks"
+    store.mkdir()
+    argv = [sys.executable, "-m", "jobdeck.cli", "up", "work.py", "--port", "0", "--workers", "1"]
+    env = environment(JOBDECK_STORE=f"sqlite:///{store}/jobdeck.db")
+    with Launched(argv, cwd=tmp_path, env=env) as up:
+        address, token = up.link()
+        with httpx.Client(
+            base_url=address,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=40,
+            trust_env=False,
+        ) as calls:
+
+            def create(seconds: float) -> httpx.Response:
+                params = {"mark": str(marks), "seconds": seconds}
+                return calls.post("/api/v1/flows/slow/jobs", json={"params": params})
+
+            running = create(0.2).json()["id"]
+            until(marks.exists, "a job that runs")
+            with Locked(store):
+                refused = create(0)
+                until(lambda: {"pool", "maintenance"} <= set(said(up)), "both to say so")
+                seen = [calls.get("/api/v1/jobs"), calls.get("/jobs", follow_redirects=True)]
+                up.child("pool").kill()
+                up.wait_for("starting it again")
+                told = said(up).count("pool")
+                until(lambda: said(up).count("pool") > told + 1, "the next pool to wait")
+            last = create(0).json()["id"]
+            jobs = [calls.get(f"/api/v1/jobs/{job}?wait=30").json() for job in (running, last)]
+        assert refused.status_code == 503
+        assert "takes no writes" in refused.json()["detail"]
+        assert [answer.status_code for answer in seen] == [200, 200]
+        assert [job["status"] for job in jobs] == ["completed", "completed"]
+
+
+def said(up: Launched) -> list[str]:
+    """Which processes have said that the store is not available, each time that they have."""
+    lines = [json.loads(line) for line in up.said().splitlines() if line.startswith("{")]
+    return [line["process"] for line in lines if line["event"] == "store not available"]
