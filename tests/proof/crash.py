@@ -57,7 +57,7 @@ def split(ctx: Context) -> None:
 @family.step
 def gather(ctx: Context) -> int:
     mark(ctx)
-    return len(list(ctx.children()))
+    return sum(child.status != "open" for child in ctx.children())
 '''
 FLOWS = ("quick", "quick", "quick", "nap", "flaky", "family")
 PREYS = (

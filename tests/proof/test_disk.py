@@ -104,8 +104,9 @@ class Locked:
         tool = shutil.which("chattr")
         # Who writes to the file that SQLite shares in memory would be ended by the system.
         files = [path for path in self._folder.iterdir() if path.name.endswith(("db", "wal"))]
-        done = tool and subprocess.run([tool, how, *files], capture_output=True, check=False)
-        return bool(done) and not done.returncode
+        if not tool:
+            return False
+        return not subprocess.run([tool, how, *files], capture_output=True, check=False).returncode
 
 
 def test_a_disk_that_becomes_read_only_under_all_that_runs(tmp_path: Path) -> None:
