@@ -131,8 +131,9 @@
   const OWN = 3000;
   let acted = -OWN;
   const reading = (table) => performance.now() - acted > OWN && looksRead(table);
+  const touched = matchMedia("(hover: none)");
   const looksRead = (table) =>
-    table.matches(":hover") || table.contains(document.activeElement) ||
+    (touched.matches ? scrollY > 0 : table.matches(":hover")) || table.contains(document.activeElement) ||
     table.getBoundingClientRect().top < 0 || !getSelection().isCollapsed;
 
   const held = new Map(); // region's id: [the HTML to show when nobody reads, number of new rows]

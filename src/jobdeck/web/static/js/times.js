@@ -19,8 +19,8 @@
   const two = (number) => String(number).padStart(2, "0");
 
   function duration(ms) {
-    if (ms < 1000) return `${Math.max(Math.round(ms), 0)} ms`;
-    if (ms < 10e3) return `${(ms / 1000).toFixed(1)} s`;
+    if (ms < 999.5) return `${Math.max(Math.round(ms), 0)} ms`;
+    if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
     const whole = Math.round(ms / 1000);
     const [days, hours] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24];
     const [minutes, seconds] = [Math.floor(whole / 60) % 60, whole % 60];
