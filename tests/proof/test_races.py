@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,7 +19,8 @@ from jobdeck.domain.errors import StoreUnreachable
 from jobdeck.domain.rates import Rate
 from jobdeck.domain.records import Job
 from jobdeck.domain.states import Code, Reason, Status
-from jobdeck.engine.doubt import settle
+from jobdeck.engine.calls import answer
+from jobdeck.engine.doubt import Doubt, settle
 from jobdeck.engine.inbox import Inbox
 from jobdeck.engine.maintenance import Maintenance
 from jobdeck.engine.reaper import Reaper
@@ -28,6 +32,7 @@ from jobdeck.store import (
     jobs,
     parents,
     pools,
+    signals,
     steps,
     stops,
 )
@@ -36,6 +41,7 @@ from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.store.outcomes import Ending, finish
 from jobdeck.store.steps import StepRow
+from jobdeck.worker.protocol import Call, Reply
 from tests.integration.hands import ANA, Hands, define
 
 
@@ -237,6 +243,62 @@ def test_what_an_unconfirmed_transaction_did_is_found_out(store: Store, hands: H
         finish(conn, inbox.endings)
     assert totals(store) == {Status.COMPLETED: 1, Status.PENDING: 2}
     assert [(row.job_id, row.attempt) for row in hands.take()] == [(ids[1], 1), (ids[2], 1)]
+
+
+ITEM = {"flow": "weather", "params": {"city": "Rome"}}
+
+
+@pytest.mark.parametrize("database", ["postgres"])
+def test_a_commit_that_nobody_confirmed_is_called_so(store: Store) -> None:
+    def cut() -> None:
+        with store.write() as conn:
+            pid = conn.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            with store.read() as other:
+                other.exec_driver_sql("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+
+    with pytest.raises(StoreUnreachable, match="is not known: look before"):
+        cut()
+
+
+class Asker:
+    """Stands for the worker of a job that asks for another one."""
+
+    def __init__(self, row: Claimed) -> None:
+        self.handed: list[Any] = []
+        self.heard: list[Reply] = []
+        self.send = self.heard.append
+        self.job = SimpleNamespace(claimed=row)
+        self.call = Call(row.job_id, row.claim, 1, "enqueue", {"items": [ITEM]})
+
+
+@pytest.mark.parametrize("database", ["postgres"])
+@pytest.mark.parametrize("became", ["committed", "aborted", "open"])
+def test_what_a_job_asked_for_is_done_once_though_nobody_confirmed_it(
+    store: Store, hands: Hands, became: str
+) -> None:
+    new(store)
+    [row] = hands.take()
+    asker: Any = Asker(row)
+    inbox, doubt = Inbox(), Doubt()
+    inbox.calls.append((asker, asker.call))
+    with contextlib.ExitStack() as stack:
+        conn = stack.enter_context(store.write())
+        reply = answer(conn, asker.job, asker.call, clock.now())
+        assert not reply.error
+        doubt.note(signals.read(conn, hands.pool, 0).transaction, 1, [(asker, reply)])
+        if became == "committed":
+            stack.close()
+        elif became == "aborted":
+            conn.rollback()
+        with store.write() as other:
+            if became == "open":
+                with pytest.raises(StoreUnreachable, match="has not ended"):
+                    doubt.settle(other, hands.pool, [asker], inbox, clock.now())
+            else:
+                doubt.settle(other, hands.pool, [asker], inbox, clock.now())
+    assert (asker.heard, inbox.calls) == (
+        ([reply], []) if became == "committed" else ([], [(asker, asker.call)])
+    )
 
 
 def test_a_rate_does_not_wait_for_a_clock_that_was_set_back() -> None:

@@ -24,7 +24,7 @@ from jobdeck.engine.calls import answer
 from jobdeck.engine.catalogue import Catalogue
 from jobdeck.engine.crew import Crew
 from jobdeck.engine.dispatch import Dispatch, spec_of
-from jobdeck.engine.doubt import settle
+from jobdeck.engine.doubt import Doubt
 from jobdeck.engine.handed import Handed
 from jobdeck.engine.hints import HintGiver
 from jobdeck.engine.inbox import Inbox
@@ -104,6 +104,7 @@ class Pool:
         self._steady = SteadyClock()
         self._tidy_at = time.monotonic() + TIDY_S
         self._in_doubt = False
+        self._doubt = Doubt()
         self._look = True
         self._more = True
         self._asleep = False
@@ -332,11 +333,12 @@ class Pool:
         to_show = self._to_show(now)
         with self.store.write() as conn:
             if self._in_doubt:
-                settle(conn, self._lease.pool_id, self._crew.workers, self._inbox, now)
+                parts = (self._lease.pool_id, self._crew.workers, self._inbox)
+                self._doubt.settle(conn, *parts, now)
             self._show(conn, to_show, now)
             replies = self._record(conn, now, self._inbox)
             self._lease.beat(conn, now)
-            self._look_around(conn, now, orders=look)
+            number = self._look_around(conn, now, orders=look)
             # A job that ended may have made room under a limit.
             hungry = self._hungry() if look or self._more or self._inbox.outcomes else []
             shares, specs = self._claim(conn, hungry, now)
@@ -344,7 +346,9 @@ class Pool:
             flood = self._asleep and sum(map(len, shares.values())) > FLOOD
             if flood:
                 pools.set_asleep(conn, self._lease.pool_id, False)
+            self._doubt.note(number, len(self._inbox.calls), replies)
         self._in_doubt = False
+        self._doubt.note(None, 0, [])
         for _, job in to_show:
             job.shown = True
         self._inbox.clear()
@@ -358,8 +362,8 @@ class Pool:
         for worker, jobs in shares.items():
             worker.hand([specs[job.claimed.job_id] for job in jobs], jobs, now)
 
-    def _look_around(self, conn: Connection, now: Micros, *, orders: bool) -> None:
-        """See whose time has come, and what others ask for."""
+    def _look_around(self, conn: Connection, now: Micros, *, orders: bool) -> int | None:
+        """See whose time has come, and what others ask for; gives the transaction's number."""
         seen = self._catalogue.read_signals(conn, self._lease.pool_id)
         if seen.state == "draining" and not self._draining:
             log.info("pool draining", pool=self._lease.pool_id)
@@ -374,6 +378,7 @@ class Pool:
         if seen.due_at is not None and now >= seen.due_at:
             delays.promote(conn, now)
             self._due_at = delays.next_due(conn)
+        return seen.transaction
 
     def _show(
         self, conn: Connection, to_show: list[tuple[WorkerProcess, Handed]], now: Micros

@@ -272,6 +272,7 @@ class Store:
         Raises:
             StoreError: the database cannot be written; nothing has changed.
         """
+        sent = False
         try:
             with self._writing() as connection:
                 yield connection
@@ -279,8 +280,9 @@ class Store:
                     connection.exec_driver_sql(
                         "SELECT pg_notify('jobdeck_wake', '') FROM pools WHERE asleep LIMIT 1"
                     )
+                sent = True
         except self.errors as error:
-            raise explain(error, self.name, self.path) from error
+            raise explain(error, self.name, self.path, sent=sent) from error
         if wake and self.path:
             poke_socket(self.path)
 
@@ -301,11 +303,13 @@ class Store:
             with self.write(wake=True) as connection:
                 yield connection
             return
+        sent = False
         try:
             with self._alone.use(self.reader) as connection:
+                sent = True
                 yield connection
         except self.errors as error:
-            raise explain(error, self.name, self.path) from error
+            raise explain(error, self.name, self.path, sent=sent) from error
 
     def listener(self) -> Listener:
         """What a sleeping pool waits on; see `wake`.

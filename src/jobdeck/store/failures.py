@@ -29,6 +29,8 @@ _CAUSES = (
     ("idle-in-transaction", "a transaction rested for too long, so the database ended it"),
 )
 
+_UNKNOWN = " Whether the last change was made is not known: look before you make it again."
+
 
 def is_busy(error: BaseException) -> bool:
     """Whether SQLite says that another connection holds the lock."""
@@ -41,8 +43,11 @@ def is_operational(error: BaseException) -> bool:
     return "OperationalError" in {kind.__name__ for kind in type(error).__mro__}
 
 
-def explain(error: Exception, store: str, path: Path | None = None) -> StoreError:
-    """The error that tells a user what to do about it. `path` is the file of a SQLite store."""
+def explain(
+    error: Exception, store: str, path: Path | None = None, *, sent: bool = False
+) -> StoreError:
+    """The error that tells a user what to do about it. `path` is the file of a SQLite store. A
+    change that was `sent` may have been made though its answer was lost."""
     cause = _original(error)
     while "connection is lost" in str(cause) and cause.__context__ is not None:
         # That of rolling back hides why it was lost.
@@ -67,7 +72,7 @@ def explain(error: Exception, store: str, path: Path | None = None) -> StoreErro
         first = text.splitlines()[0] if text else "no reason given"
         return StoreUnreachable(
             f"The store {store} cannot be reached: {first}. Check its address and that the "
-            "database runs."
+            "database runs." + (_UNKNOWN if sent else "")
         )
     return StoreError(f"The store {store} refused a statement: {text}")
 

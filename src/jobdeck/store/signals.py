@@ -16,13 +16,15 @@ number that is larger by up to so many."""
 class Signals(NamedTuple):
     """`state` is None once the pool has ended, and `due_at` if no job is delayed. `changed`
     counts the changes of flows and pipelines above the number that was asked for, and gives the
-    largest of theirs; `newest` is the largest number of any change."""
+    largest of theirs; `newest` is the largest number of any change. `transaction` is the number of
+    the one that reads, where the database has such."""
 
     state: str | None
     stops: bool
     due_at: Micros | None
     changed: tuple[int, int]
     newest: int
+    transaction: int | None = None
 
 
 _READ = """
@@ -31,13 +33,13 @@ SELECT (SELECT state FROM pools WHERE id = {0}),
     (SELECT min(run_at) FROM delayed),
     (SELECT count(*) FROM changes WHERE id > {0} AND topic IN ('flow', 'pipeline')),
     (SELECT max(id) FROM changes WHERE id > {0} AND topic IN ('flow', 'pipeline')),
-    (SELECT max(id) FROM changes)
+    (SELECT max(id) FROM changes), {1}
 """
-_SQLITE, _POSTGRES = _READ.format("?"), _READ.format("%s")
+_SQLITE, _POSTGRES = _READ.format("?", "NULL"), _READ.format("%s", "txid_current()")
 
 
 def read(conn: Connection, pool_id: int, after: int) -> Signals:
     """The signals for the pool; `after` is the number of the change to count from."""
     statement = _SQLITE if conn.dialect.name == "sqlite" else _POSTGRES
     row = driver(conn).execute(statement, (pool_id, pool_id, after, after)).fetchone()
-    return Signals(row[0], bool(row[1]), row[2], (row[3], row[4] or 0), row[5] or 0)
+    return Signals(row[0], bool(row[1]), row[2], (row[3], row[4] or 0), row[5] or 0, row[6])
