@@ -8,11 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, inspect
+from alembic.operations.ops import (
+    AddColumnOp,
+    AlterColumnOp,
+    MigrateOperation,
+    ModifyTableOps,
+    UpgradeOps,
+)
+from sqlalchemy import Column, Connection, Text, inspect
 
 from jobdeck.domain.errors import StoreError, StoreVersion
 from jobdeck.store import migrations, queues, schema
 from jobdeck.store.database import Store
+from jobdeck.store.migrations.__main__ import render
 from tests.stores import Cluster
 
 
@@ -86,10 +94,7 @@ down_revision = "{newest}"
 
 
 def upgrade() -> None:
-    # SQLite builds the table anew, as it must for most changes.
-    anew = "always" if op.get_bind().dialect.name == "sqlite" else "never"
-    with op.batch_alter_table("queues", recreate=anew) as batch:
-        batch.add_column(sa.Column("colour", sa.Text))
+    {body}
     pass
 '''
 
@@ -101,7 +106,13 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(migrations.VERSIONS, folder)
     newest = f"{int(schema.NEWEST) + 1:04}"
     file = folder / f"{newest}_next.py"
-    file.write_text(_NEXT.format(revision=newest, newest=schema.NEWEST))
+    # For the second of them SQLite builds the table anew.
+    changes: list[MigrateOperation] = [
+        AddColumnOp("queues", Column("colour", Text)),
+        AlterColumnOp("queues", "paused_by", existing_type=Text(), modify_nullable=True),
+    ]
+    body = render(UpgradeOps([ModifyTableOps("queues", changes)]))
+    file.write_text(_NEXT.format(revision=newest, newest=schema.NEWEST, body=body))
     monkeypatch.setattr(migrations, "VERSIONS", folder)
     monkeypatch.setattr(schema, "NEWEST", newest)
     return file
@@ -116,7 +127,10 @@ def test_an_older_store_is_migrated_with_its_data(store: Store, next_version: Pa
     assert schema.status(store).current == schema.NEWEST
     with store.read() as conn:
         rows = conn.exec_driver_sql("SELECT name, colour FROM queues").fetchall()
+        now = described(conn)
     assert [tuple(row) for row in rows] == [("mail", None)]
+    if store.sqlite:
+        assert any("AUTOINCREMENT" in str(part) for part in now["queues"])  # type: ignore[attr-defined]
 
 
 def test_a_migration_that_fails_changes_nothing(store: Store, next_version: Path) -> None:

@@ -13,6 +13,9 @@ from alembic.operations.ops import UpgradeOps
 
 from jobdeck.store import migrations
 from jobdeck.store.database import Store
+from jobdeck.store.tables import metadata
+
+_OWN = ("sqlite_autoincrement", "sqlite_with_rowid")
 
 _TEMPLATE = '''"""{title}"""
 
@@ -49,7 +52,7 @@ def write(title: str, *, again: bool = False) -> Path:
             title=f"{title.rstrip('.')}.",
             revision=revision,
             previous=f'"{newest}"' if newest else None,
-            body=_render(operations),
+            body=render(operations),
         ),
         encoding="utf-8",
     )
@@ -69,12 +72,22 @@ def _missing(newest: str | None) -> UpgradeOps | None:
     return operations
 
 
-def _render(operations: UpgradeOps | None) -> str:
+def render(operations: UpgradeOps | None) -> str:
+    """The operations as the body of a migration."""
     if operations is None or operations.is_empty():
         raise SystemExit("The tables are as the newest migration leaves them.")
     code = render_python_code(operations, render_as_batch=True)
+    code = re.sub(r"op\.batch_alter_table\('(\w+)', schema=None", _with_options, code)
     lines = [line for line in code.splitlines() if not line.lstrip().startswith("# ###")]
     return "\n".join(lines).strip()
+
+
+def _with_options(found: re.Match[str]) -> str:
+    """For most changes SQLite makes a table anew: what is SQLite's own must be said again, or
+    a table would hand out the number of a deleted row once more."""
+    table = metadata.tables.get(found[1])
+    options = {k: v for k, v in (table.kwargs if table is not None else {}).items() if k in _OWN}
+    return f"op.batch_alter_table('{found[1]}', table_kwargs={options}" if options else found[0]
 
 
 if __name__ == "__main__":
