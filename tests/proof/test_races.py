@@ -25,8 +25,10 @@ from jobdeck.engine.inbox import Inbox
 from jobdeck.engine.maintenance import Maintenance
 from jobdeck.engine.reaper import Reaper
 from jobdeck.engine.steady import SteadyClock
+from jobdeck.http.live import Feed
 from jobdeck.store import (
     attempts,
+    changes,
     counters,
     flows,
     jobs,
@@ -243,6 +245,44 @@ def test_what_an_unconfirmed_transaction_did_is_found_out(store: Store, hands: H
         finish(conn, inbox.endings)
     assert totals(store) == {Status.COMPLETED: 1, Status.PENDING: 2}
     assert [(row.job_id, row.attempt) for row in hands.take()] == [(ids[1], 1), (ids[2], 1)]
+
+
+@pytest.mark.parametrize("database", ["postgres"])
+def test_open_pages_hear_of_a_change_however_late_it_is_committed(store: Store) -> None:
+    def add(conn: Any, many: int) -> None:
+        changes.add(conn, clock.now(), [("queue", "mail", "paused")] * many)
+
+    def missed() -> bool:
+        return feed.missed
+
+    feed = Feed(store)
+    feed.open()
+    with store.write() as late:
+        add(late, 1)
+        for _ in range(4):
+            with store.write() as conn:
+                add(conn, 200)
+            assert len(feed.read()) == 200
+    assert [change.id for change in feed.read() + feed.read()] == [min(ids(store))]
+    assert not missed()
+    with store.write() as late:
+        add(late, 1)
+        for _ in range(6):
+            with store.write() as conn:
+                add(conn, 200)
+            feed.read()
+    assert not missed()
+    feed.read()
+    feed.read()
+    assert missed()
+    feed.read()
+    assert not missed()
+    feed.close()
+
+
+def ids(store: Store) -> list[int]:
+    with store.read() as conn:
+        return [change.id for change in changes.after(conn, 0, 10_000)]
 
 
 ITEM = {"flow": "weather", "params": {"city": "Rome"}}

@@ -20,8 +20,8 @@ PENDING_MAX = 500
 """A subscriber that lags by more distinct changes is told to look at everything again."""
 
 REPLAY_MAX = 1000
-# PostgreSQL hands out numbers before commits, so a smaller one may appear after a larger.
 _LATE = 200
+"""So far back a poller on PostgreSQL looks each time."""
 
 _log = structlog.get_logger("jobdeck.http")
 
@@ -88,7 +88,7 @@ class Hub:
         self._store = store
         self._subscribers: set[_Subscriber] = set()
         self._poller: asyncio.Task[None] | None = None
-        self._feed: _Feed | None = None
+        self._feed: Feed | None = None
         self.closing = asyncio.Event()
 
     async def latest(self) -> int:
@@ -146,12 +146,12 @@ class Hub:
 
     async def _start(self) -> None:
         if self._poller is None or self._poller.done():
-            self._feed = feed = _Feed(self._store)
+            self._feed = feed = Feed(self._store)
             opened = asyncio.ensure_future(asyncio.to_thread(feed.open))
             self._poller = asyncio.create_task(self._poll(feed, opened))
             await asyncio.shield(opened)
 
-    async def _poll(self, feed: "_Feed", opened: "asyncio.Future[None]") -> None:
+    async def _poll(self, feed: "Feed", opened: "asyncio.Future[None]") -> None:
         """Read what is new while anybody listens. A store out of reach is tried again."""
         failing = False
         try:
@@ -166,8 +166,8 @@ class Hub:
                     failing = True
                     await asyncio.sleep(1)
                     continue
-                for subscriber in self._subscribers if found or failing else ():
-                    subscriber.offer(found, feed.last, missed=failing)
+                for subscriber in self._subscribers if found or failing or feed.missed else ():
+                    subscriber.offer(found, feed.last, missed=failing or feed.missed)
                 failing = False
         finally:
             feed.close()
@@ -181,8 +181,13 @@ class Hub:
                 await self._poller
 
 
-class _Feed:
-    """The position up to which one poller has read."""
+class Feed:
+    """The position up to which one poller has read.
+
+    PostgreSQL hands out numbers before commits, so a smaller one may appear after a larger. What
+    lies close behind is looked at again each time, and all numbers once more as soon as every
+    transaction has ended that may have taken them.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -190,10 +195,17 @@ class _Feed:
         self._watch = CommitWatch(store)
         self._newest = 0
         self.last = 0
+        self.missed = False
+        # Numbers up to the first one are all there; those up to the second are once all
+        # transactions below the third have ended.
+        self._settled, self._open_to, self._open_below = 0, 0, 0
 
     def open(self) -> None:
+        """Begin after what is there now."""
         with self._store.read() as conn:
             self.last = changes.latest_id(conn)
+            self._settled, self._open_to = max(self.last - _LATE, 0), self.last
+            self._open_below = 0 if self._store.sqlite else changes.horizon(conn)[1]
             self._seen = {change.id for change in self._recent(conn)}
             self._newest = selections.newest(conn)
 
@@ -202,16 +214,32 @@ class _Feed:
         if not self._watch.committed():
             return []
         with self._store.read() as conn:
-            found = [change for change in self._recent(conn) if change.id not in self._seen]
+            late = [] if self._store.sqlite else self._late(conn)
+            all_ = {change.id: change for change in (*late, *self._recent(conn))}
+            found = [all_[number] for number in sorted(all_.keys() - self._seen)]
             newest = selections.newest(conn)
         if found:
             self.last = max(self.last, found[-1].id)
             if not self._store.sqlite:
                 self._seen.update(change.id for change in found)
-                self._seen = {seen for seen in self._seen if seen > self.last - 2 * _LATE}
+                kept = min(self.last - 2 * _LATE, self._settled)
+                self._seen = {seen for seen in self._seen if seen > kept}
         if newest > self._newest:
             self._newest = newest
             found.append(_created(self.last))
+        return found
+
+    def _late(self, conn: Connection) -> list[Change]:
+        """All from the last settled number on, once more numbers are settled."""
+        ended, begun = changes.horizon(conn)
+        self.missed = False
+        if ended < self._open_below:
+            return []
+        found: list[Change] = []
+        if self._settled < self._open_to:
+            found = changes.after(conn, self._settled, REPLAY_MAX)
+            self.missed = len(found) == REPLAY_MAX and found[-1].id < self._open_to
+        self._settled, self._open_to, self._open_below = self._open_to, self.last, begun
         return found
 
     def _recent(self, conn: Connection) -> list[Change]:
@@ -219,4 +247,5 @@ class _Feed:
         return changes.after(conn, max(self.last - late, 0), REPLAY_MAX)
 
     def close(self) -> None:
+        """Let go of its connection."""
         self._watch.close()
