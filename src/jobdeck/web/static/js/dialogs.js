@@ -66,12 +66,22 @@
     if (event.detail.watch) document.dispatchEvent(new CustomEvent("jobdeck:watch"));
   });
 
-  // What went wrong on the way to a dialog must not be silent.
+  // What went wrong on the way to a dialog or another view must not be silent, nor take away what is shown.
+  const UNCHANGED = "Nothing was changed as far as this page knows; try again.";
+  const STANDS = "The page shows what it showed before; try again.";
+
   document.addEventListener("htmx:error", (event) => {
     const source = event.detail.ctx?.sourceElement;
-    if (source?.closest("dialog, [hx-get]") && !source.matches("[data-live]")) {
-      notice("The server did not answer. Nothing was changed as far as this page knows; try again.", "failed");
-    }
+    if (!source || source.matches("[data-live], [data-check], [role=combobox]")) return;
+    notice(`The server did not answer. ${source.closest("dialog, [hx-get]") ? UNCHANGED : STANDS}`, "failed");
+  });
+
+  document.addEventListener("htmx:before:response", (event) => {
+    const { ctx } = event.detail;
+    const target = ctx.target?.id ?? String(ctx.target ?? "").replace("#", "");
+    if (target !== "main" || ctx.response.status < 500) return;
+    event.preventDefault();
+    notice(`The store did not answer. ${STANDS}`, "failed");
   });
 
   Object.assign(jobdeck, { notice });
