@@ -9,7 +9,7 @@ from playwright.sync_api import Route, expect
 
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND
-from tests.browser.conftest import PHONE, Site, Visit
+from tests.browser.conftest import PHONE, Site, Visit, live
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -25,6 +25,9 @@ def test_a_line_is_found_and_leads_to_its_place_in_the_log(site: Site, visit: Vi
     page = visit(site, "/logs")
     lines = page.locator(".found-line")
     expect(lines.first).to_contain_text("straw 24999")
+    live(page)
+    site.world.log(job, "the newest straw")
+    expect(lines.first).to_contain_text("the newest straw")
     page.get_by_label("Text in the line").fill("needle")
     page.keyboard.press("Enter")
     # The second one stands further back than one call looks.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
@@ -21,11 +21,22 @@ SCATTERED = 2
 _ORDER = "-line"
 
 
+def newest(conn: Connection) -> int:
+    """The number of the newest line; 0: there is none."""
+    return conn.execute(select(func.max(rows.c.id))).scalar() or 0
+
+
 def find(
-    conn: Connection, wanted: LogFilter, *, limit: int = PAGE, cursor: str | None = None
+    conn: Connection,
+    wanted: LogFilter,
+    *,
+    limit: int = PAGE,
+    cursor: str | None = None,
+    beyond: int = 0,
 ) -> Page[FoundLine]:
-    """One page of the lines that the filter means. A call looks at a bounded number of lines: it
-    may give few, or none, and `next`, and tells with `searched_to` how far back it looked.
+    """One page of the lines that the filter means, of those `beyond` a number. A call
+    looks at a bounded number of lines: it may give few, or none, and `next`, and tells with
+    `searched_to` how far back it looked.
 
     Raises:
         InvalidValue: names the condition that cannot be read.
@@ -35,6 +46,7 @@ def find(
     low, high = _numbers(conn, wanted.after, wanted.before)
     if cursor is not None:
         high = min(high, int(cursors.read(cursor, _ORDER, 1)[0]) - 1)
+    low = max(low, beyond + 1)
     flow_ids = _flow_ids(conn, wanted)
     if low > high or flow_ids == [] or not is_number(wanted.job or 0):
         return Page([])

@@ -16,13 +16,15 @@ T = TypeVar("T")
 
 
 class Frame(Struct, frozen=True):
-    """How the live regions of a page look now. `tail` is what to append to a growing list, and
-    `position` where that list ends then. `ticks`: it changes with time alone."""
+    """How the live regions of a page look now. `tail` is what a growing list gets, at its end or,
+    where the newest stands first, its beginning; `position` is how far the list goes
+    then. `ticks`: it changes with time alone."""
 
     regions: dict[str, str]
     tail: str = ""
     position: int = 0
     ticks: bool = False
+    newest_first: bool = False
 
 
 class _Drawing(NamedTuple):

@@ -195,7 +195,8 @@ def _event(frame: Frame, known: Seen, now: Seen) -> bytes:
         if known.digests.get(name) != now.digests[name]
     ]
     if frame.tail:
-        parts.append(f'<hx-partial hx-target="#tail" hx-swap="beforeend">{frame.tail}</hx-partial>')
+        at = "afterbegin" if frame.newest_first else "beforeend"
+        parts.append(f'<hx-partial hx-target="#tail" hx-swap="{at}">{frame.tail}</hx-partial>')
     if not parts:
         return b""
     lines = "".join(f"data: {line}\n" for line in _BREAK.split("\n".join(parts)))

@@ -4,7 +4,9 @@ from typing import Any
 
 from litestar import Response, get
 from litestar.enums import MediaType
+from litestar.response import Stream
 from msgspec import Struct, structs
+from sqlalchemy import Connection
 
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND, Micros
@@ -14,8 +16,14 @@ from jobdeck.domain.records import FoundLine
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck
 from jobdeck.store import flows, log_search, logs, pipelines
+from jobdeck.web import live
 from jobdeck.web import logs as job_log
+from jobdeck.web.drawings import Frame
+from jobdeck.web.live import View
 from jobdeck.web.render import AnyRequest, AtPages, Pages
+
+NEW_LINES = 500
+"""At most so many new ones are shown at once."""
 
 LINES = 100
 """Lines of one page; more are loaded when the reader comes to their end."""
@@ -52,6 +60,11 @@ class LogsQuery(Struct, frozen=True, kw_only=True):
     def further(self, cursor: str) -> dict[str, Any]:
         """The lines that follow."""
         return structs.replace(self, cursor=cursor).pairs()
+
+    @property
+    def grows(self) -> bool:
+        """Whether lines that are logged from now on belong to it."""
+        return not self.cursor and not self.before
 
     @property
     def narrowed(self) -> int:
@@ -116,6 +129,7 @@ def page(request: AnyRequest, pages: AtPages) -> Response[str]:
         found = log_search.find(
             conn, query.condition(now), limit=LINES, cursor=query.cursor or None
         )
+        frame = Frame({}, position=log_search.newest(conn))
         choices = {
             "pipelines": [each.name for each in pipelines.all(conn)],
             "flows": [each.name for each in flows.all(conn, query.pipeline)],
@@ -129,7 +143,25 @@ def page(request: AnyRequest, pages: AtPages) -> Response[str]:
         ranges=RANGES,
         choices=choices,
         found_lines=_html(pages, query, found, now),
+        seen=str(live.seen(frame)),
     )
+
+
+@get("/logs/live", opt=VIEWER)
+async def stream(request: AnyRequest, pages: AtPages) -> Stream:
+    """The lines that are logged from now on."""
+    query = structs.replace(read(request), cursor="")
+
+    def draw(conn: Connection, now: Micros, position: int) -> Frame:
+        last = log_search.newest(conn)
+        if last <= position:
+            return Frame({}, position=position, ticks=True)
+        found = log_search.find(conn, query.condition(now), limit=NEW_LINES, beyond=position)
+        tail = _html(pages, query, found, now, ends=False) if found.items else ""
+        return Frame({}, tail, last, ticks=True, newest_first=True)
+
+    view = View(draw, topics=(), key=("logs", query))
+    return live.stream(pages, request, view)
 
 
 @get("/logs/more", opt=VIEWER, sync_to_thread=True)
@@ -144,11 +176,14 @@ def more(request: AnyRequest, deck: AtDeck, pages: AtPages) -> Response[str]:
     return Response(_html(pages, query, found, now), media_type=MediaType.HTML)
 
 
-def _html(pages: Pages, query: LogsQuery, found: Page[FoundLine], now: Micros) -> str:
+def _html(
+    pages: Pages, query: LogsQuery, found: Page[FoundLine], now: Micros, *, ends: bool = True
+) -> str:
     return pages.html(
         "logs/lines.html",
         found=found,
         query=query,
+        ends=ends,
         now=now,
         chars=MESSAGE_CHARS,
         fields=job_log.fields,

@@ -58,7 +58,7 @@ def web_router(deck: Deck) -> Router:
         *(queues.page, queues.stream, queue_deeds.ask, queue_deeds.do),
         *(queue_deeds.ask_limits, queue_deeds.limit),
         *(error_groups.page, error_groups.stream, error_groups.one, error_groups.one_stream),
-        *(error_deeds.ask, error_deeds.do, log_search.page, log_search.more),
+        *(error_deeds.ask, error_deeds.do, log_search.page, log_search.stream, log_search.more),
         *(pipelines.page, pipelines.stream, pipeline_deeds.ask, pipeline_deeds.do),
         *(pipeline.page, pipeline.stream, flow_deeds.ask_add, flow_deeds.add, flow_deeds.check_add),
         *(flow.page, flow.stream, flow_deeds.ask, flow_deeds.do, flow_deeds.check),

@@ -138,6 +138,27 @@
 
   const held = new Map(); // region's id: [the HTML to show when nobody reads, number of new rows]
 
+  // Lines that come in at the top of a list wait, too.
+  const LINES = 2000;
+
+  function holdLines(task) {
+    const list = task.target.closest("[data-hold]");
+    if (!list || !reading(list)) return;
+    const [waiting, count] = held.get("tail") ?? ["", 0];
+    const keep = document.createElement("div");
+    keep.append(task.fragment.cloneNode(true));
+    held.set("tail", [keep.innerHTML + waiting, count + task.fragment.querySelectorAll("[data-row]").length]);
+    task.fragment.replaceChildren();
+  }
+
+  // The oldest leave a list that grows all day; its page, loaded again, has them.
+  function shorten() {
+    const lines = document.querySelectorAll("#found [data-row]");
+    if (lines.length <= LINES) return;
+    for (const line of [...lines].slice(LINES)) line.remove();
+    document.querySelector("#found > [data-more]")?.remove();
+  }
+
   function hold(task) {
     const shown = task.target?.querySelector?.("table[data-hold]");
     const coming = task.fragment.querySelector?.("table[data-hold]");
@@ -177,7 +198,7 @@
     for (const [id, [text]] of [...held]) {
       held.delete(id);
       const target = document.getElementById(id);
-      if (target) await htmx.swap({ text, target, swap: "innerMorph", sourceElement: target, request: {}, released: true });
+      if (target) await htmx.swap({ text, target, swap: id === "tail" ? "afterbegin" : "innerMorph", sourceElement: target, request: {}, released: true });
     }
     sayHeld();
   }
@@ -192,7 +213,7 @@
     release();
   });
   document.addEventListener("pointerout", (event) => {
-    const table = event.target.closest?.("table[data-hold]");
+    const table = event.target.closest?.("[data-hold]");
     if (table && held.size && !table.contains(event.relatedTarget)) {
       setTimeout(() => !reading(table) && release(), 400);
     }
@@ -202,11 +223,15 @@
     for (const task of event.detail.tasks) {
       if (!task.fragment?.querySelectorAll) continue;
       jobdeck.times.localise(task.fragment);
-      if (task.swapSpec?.style === "innerMorph" && !event.detail.ctx.released) hold(task);
+      if (task.target?.id === "main") held.clear(); // another list: what waits was for the one before
+      if (event.detail.ctx.released) continue;
+      if (task.swapSpec?.style === "innerMorph") hold(task);
+      else if (task.swapSpec?.style === "afterbegin") holdLines(task);
     }
   });
   document.addEventListener("htmx:after:swap", () => {
     sayHeld();
+    shorten();
     if (source()) showState();
   });
 
