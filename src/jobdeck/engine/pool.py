@@ -25,6 +25,7 @@ from jobdeck.engine.catalogue import Catalogue
 from jobdeck.engine.crew import Crew
 from jobdeck.engine.dispatch import Dispatch, spec_of
 from jobdeck.engine.doubt import Doubt
+from jobdeck.engine.ear import Ear
 from jobdeck.engine.handed import Handed
 from jobdeck.engine.hints import HintGiver
 from jobdeck.engine.inbox import Inbox
@@ -39,7 +40,6 @@ from jobdeck.store import delays, pools, steps
 from jobdeck.store.claims import Begun, begin, claim
 from jobdeck.store.database import Store
 from jobdeck.store.outcomes import finish
-from jobdeck.store.wake import Listener
 from jobdeck.store.watch import CommitWatch
 from jobdeck.worker.protocol import JobSpec, Reply
 
@@ -87,7 +87,7 @@ class Pool:
         self._lease = Lease(store, options.workers, options.queues)
         self._told = Told()
         self._selector = selectors.DefaultSelector()
-        self._listener: Listener | None = None
+        self._ear = Ear(store, self._selector)
         self._catalogue = Catalogue(options.queues)
         self._meter = Meter()
         self._inbox = Inbox()
@@ -137,8 +137,7 @@ class Pool:
                         self._turn()
                     self._close()
         finally:
-            if self._listener is not None:
-                self._listener.close()
+            self._ear.close()
             self._watch.close()
             self._selector.close()
 
@@ -149,29 +148,10 @@ class Pool:
             try:
                 self._lease.take()
             except StoreUnreachable as error:
-                log.error("store not available", error=str(error))
-                time.sleep(RETRY_STORE_S)
+                _wait_for_store(error)
             else:
                 self._asleep = False
                 return
-
-    def _on_poke(self) -> None:
-        self._look = True
-        listener = self._listener
-        assert listener is not None
-        try:
-            listener.drain()
-        except StoreError:
-            self._selector.unregister(listener)
-            listener.close()
-            self._listener = None
-            raise
-
-    def _listen(self) -> None:
-        """Listen as soon as the database answers, and again if it has broken off."""
-        self._listener = self.store.listener()
-        self._selector.register(self._listener, selectors.EVENT_READ, self._on_poke)
-        self._look = True
 
     def _finished(self) -> bool:
         if not self._told.end:
@@ -203,6 +183,7 @@ class Pool:
                 patience = 0.0
             for key, _ in self._selector.select(patience):
                 key.data()
+            self._look |= self._ear.heard()
             self._follow_clock()
             now = clock.now()
             self._crew.watch(now)
@@ -215,8 +196,7 @@ class Pool:
             if type(error) is StoreError and self._inbox:
                 self._sift(error)
             else:
-                log.error("store not available", error=str(error))
-                time.sleep(RETRY_STORE_S)
+                _wait_for_store(error)
         except LeaseLost:
             self._start_over()
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -243,12 +223,10 @@ class Pool:
         try:
             sift(self._inbox, write)
         except StoreError as away:
-            log.error("store not available", error=str(away))
-            time.sleep(RETRY_STORE_S)
+            _wait_for_store(away)
 
     def _prepare(self, now: Micros) -> None:
-        if self._listener is None:
-            self._listen()
+        self._look |= self._ear.listen()
         if self._told.recycle:
             self._told.recycle = False
             self._crew.recycle()
@@ -442,3 +420,8 @@ class Pool:
         with self.store.write() as conn:
             pools.set_asleep(conn, self._lease.pool_id, True)
         self._asleep = self._look = True
+
+
+def _wait_for_store(error: StoreError) -> None:
+    log.error("store not available", error=str(error))
+    time.sleep(RETRY_STORE_S)

@@ -1,0 +1,47 @@
+"""What a pool hears from those who enqueue."""
+
+import selectors
+
+from jobdeck.domain.errors import StoreError
+from jobdeck.store.database import Store
+from jobdeck.store.wake import Listener
+
+
+class Ear:
+    """Listens as soon as the database answers, and again if that has broken off."""
+
+    def __init__(self, store: Store, selector: selectors.BaseSelector) -> None:
+        self._store = store
+        self._selector = selector
+        self._listener: Listener | None = None
+        self._heard = False
+
+    def listen(self) -> bool:
+        """Listen; whether it had not until now, so that something may have been missed."""
+        if self._listener is not None:
+            return False
+        self._listener = self._store.listener()
+        self._selector.register(self._listener, selectors.EVENT_READ, self._on_poke)
+        return True
+
+    def heard(self) -> bool:
+        """Whether something came since the last call."""
+        heard, self._heard = self._heard, False
+        return heard
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._listener is not None:
+            self._listener.close()
+
+    def _on_poke(self) -> None:
+        listener = self._listener
+        assert listener is not None
+        self._heard = True
+        try:
+            listener.drain()
+        except StoreError:
+            self._selector.unregister(listener)
+            listener.close()
+            self._listener = None
+            raise
