@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import httpx
+from sqlalchemy import func, select
 
 from bench import machine
 from bench.__main__ import write
@@ -18,9 +19,10 @@ from bench.server import Served, serve
 from jobdeck.domain import clock
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.states import Status
-from jobdeck.store import flows, jobs, pipelines, queues, schema, selections
+from jobdeck.store import error_groups, flows, jobs, pipelines, queues, schema, selections
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import enqueue
+from jobdeck.store.tables import attempts
 from jobdeck.worker.loader import load_manifests
 
 WAITING = 400_000
@@ -30,9 +32,11 @@ CHUNK = 1_000
 
 
 def addresses(store: Store) -> list[str]:
-    """The pages that are measured: every one, and the lists under many filters."""
+    """The pages that are measured: every one, the lists under many filters, and dialogs."""
     with store.read() as conn:
         newest = selections.newest(conn)
+        long = conn.execute(select(func.max(attempts.c.job_id))).scalar() or newest
+        groups = error_groups.find(conn, now=clock.now(), limit=1).items
         failed = jobs.find(conn, JobFilter(status=(Status.FAILED,)), limit=1).items
         flow = next(each for each in flows.all(conn) if each.name != "noop")
         queue = next(iter(queues.ids(conn)))
@@ -51,23 +55,45 @@ def addresses(store: Store) -> list[str]:
         "/jobs?q=Delft",
         "/jobs?q=nothing+like+this",
         f"/jobs?flow={flow.name}&q=Delft",
+        "/jobs?q=pipeline:weather+params.city:Delft",
+        "/jobs?q=params.city:Delft+status:failed",
+        "/jobs?q=params.customer:1731",
+        "/jobs?q=error:HTTPError",
+        "/jobs?q=duration:>1h+attempt:>1",
         "/jobs?range=1h",
         "/jobs?range=7d&status=failed",
         "/jobs?sort=-duration",
         f"/jobs/{newest}",
         f"/jobs/{newest // 2}",
         *(f"/jobs/{job.id}" for job in failed),
+        f"/jobs/{long}",
+        f"/jobs/{long}?find=row+5",
+        f"/jobs/{long}/log?before=50000",
+        f"/jobs/{newest // 2}/again",
+        "/jobs/bulk/retry?all=1&status=failed",
+        f"/jobs/bulk/stop?all=1&queue={queue}",
+        "/jobs/bulk/export?all=1&q=Delft",
+        "/jobs/complete?q=params.city:D",
+        "/jobs/complete?q=flow:",
+        "/job-manager",
         "/queues",
+        f"/queues/stop?queue={queue}",
         "/schedules",
         "/workers",
         "/pipelines",
         f"/pipelines/{flow.pipeline}",
         f"/flows/{flow.name}",
         f"/flows/{flow.name}?before={newest // 2}",
+        f"/flows/{flow.name}/run",
         "/errors",
+        "/errors?state=resolved",
+        f"/errors?flow={flow.name}&q=refused",
+        *(f"/errors/{group.id}" for group in groups),
         "/logs",
         "/logs?q=error",
+        f"/logs?flow={flow.name}&level=error",
         "/palette?q=wea",
+        f"/palette?q={newest}",
         "/api/v1/jobs",
         "/api/v1/jobs?status=failed&limit=500",
         "/api/v1/jobs/count",

@@ -1,7 +1,8 @@
 """Fills a store with realistic finished jobs: `python -m bench.seed --store URL --jobs N`.
 
-Months of work of many pipelines: busier by day than by night, some per cent failed, parameters
-in every job, families of children now and then, steps and logs of the newest ones.
+Months of work of many pipelines: busier by day than by night, some per cent failed by hundreds of
+errors, parameters in every job (those of one pipeline are indexed), families of children now and
+then, schedules, steps and logs of the newest jobs; the newest of all has many attempts and lines.
 """
 
 import argparse
@@ -26,15 +27,31 @@ from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.manifest import PipelineManifest, StepManifest
 from jobdeck.domain.records import JobError
 from jobdeck.domain.states import Code
-from jobdeck.store import counters, flows, pipelines, schema, selections, volume
+from jobdeck.store import (
+    counters,
+    error_groups,
+    flows,
+    params,
+    pipelines,
+    schedules,
+    schema,
+    selections,
+    volume,
+)
 from jobdeck.store.database import Store
+from jobdeck.store.error_groups import Failure
 from jobdeck.store.rows import insert_rows
-from jobdeck.store.tables import jobs, logs, steps, unsuccessful
-from jobdeck.store.values import encode
+from jobdeck.store.tables import attempts, job_params, jobs, logs, searched, steps, unsuccessful
+from jobdeck.store.values import decode, encode
 
 CHUNK = 20_000
 DETAILED = 5_000
 """So many of the newest have steps and logs."""
+LINES = 100_000
+ATTEMPTS = 40
+"""Of the newest job."""
+GATHERED = 10_000
+"""So many failures are gathered into groups at once: each group is counted once for all."""
 DAY = 86_400
 
 CITIES = (
@@ -56,6 +73,9 @@ PIPELINES: tuple[tuple[str, str, tuple[str, ...], float, int, tuple[str, ...]], 
     ("webhooks", "default", ("webhooks",), 0.2, 20, ()),
     ("train", "ml", ("prepare", "fit", "evaluate"), 900, 1, ("train-small",)),
 )
+SEARCHED = "weather"
+"""The pipeline whose jobs are found by their city."""
+MODULES = ("tasks", "clients", "checks", "tables", "mapping", "files", "rates", "common")
 ERRORS = (
     ("error", "ConnectionError", "api.example.org did not answer within 10 s"),
     ("error", "ConnectionError", "connection reset by peer"),
@@ -75,6 +95,8 @@ class Lane(NamedTuple):
     steps: tuple[str, ...]
     params: list[str]
     lasting: list[Micros]
+    cities: list[str]
+    """Of the parameters, where jobs are found by it."""
 
 
 class Made(NamedTuple):
@@ -106,13 +128,22 @@ def seed(store: Store, count: int, days: int, now: Micros) -> Iterator[int]:
         first = selections.newest(conn) + 1
     made = _jobs(dice, lanes, weights, first, count, now - days * DAY * SECOND, now)
     done = 0
+    few: list[Few] = []
     while chunk := list(islice(made, CHUNK)):
-        with store.write() as conn:
-            _insert(conn, dice, chunk)
-            _detail(conn, dice, [job for job in chunk if job.id >= first + count - DETAILED])
         done += len(chunk)
+        with store.write() as conn:
+            few += _insert(conn, dice, chunk)
+            _detail(conn, dice, [job for job in chunk if job.id >= first + count - DETAILED])
+            if len(few) > GATHERED or done == count:
+                _gather(conn, few)
+                few = []
+            if done == count:
+                _lengthen(conn, chunk[-1])
         yield done
     with store.write() as conn:
+        _index(conn, first)
+        for group in error_groups.find(conn, now=now, limit=500).items[::2]:
+            error_groups.resolve(conn, group.id, by="seed", why="mended", now=now)
         if store.sqlite:
             conn.exec_driver_sql("ANALYZE")
         else:
@@ -123,11 +154,13 @@ def seed(store: Store, count: int, days: int, now: Micros) -> Iterator[int]:
 
 
 def _define(conn: Connection, dice: random.Random, now: Micros) -> tuple[list[Lane], list[float]]:
-    lanes, weights = [], []
+    lanes: list[Lane] = []
+    weights: list[float] = []
     for name, queue, parts, median, share, more in PIPELINES:
         manifest = PipelineManifest(
             name=name,
             queue=queue,
+            search=["city"] if name == SEARCHED else [],
             steps=[StepManifest(name=part) for part in parts],
             params_schema={
                 "type": "object",
@@ -142,10 +175,12 @@ def _define(conn: Connection, dice: random.Random, now: Micros) -> tuple[list[La
         for flow in (name, *more):
             if flow not in {known.name for known in flows.all(conn)}:
                 flows.create(conn, name=flow, pipeline=name, queue=queue, now=now)
+                schedules.create(conn, flow=flow, now=clock.now(), cron=f"{len(lanes)} 3 * * *")
             target = flows.target(conn, flow)
-            lanes.append(
-                Lane(target.flow_id, target.queue_id, parts, _params(dice), _lasting(dice, median))
-            )
+            given = _params(dice)
+            cities = [decode(each)["city"] for each in given] if name == SEARCHED else []
+            lasting = _lasting(dice, median)
+            lanes.append(Lane(target.flow_id, target.queue_id, parts, given, lasting, cities))
             weights.append(share / (1 if flow == name else 4))
     return lanes, weights
 
@@ -203,22 +238,27 @@ def _jobs(
             parent, left = first + n, 5 + int(draw() * 40)
 
 
-def _insert(conn: Connection, dice: random.Random, chunk: list[Made]) -> None:
+def _insert(conn: Connection, dice: random.Random, chunk: list[Made]) -> "list[Few]":
     groups: dict[tuple[bool, bool], list[tuple[Any, ...]]] = {}
     deltas: Counter[counters.Key] = Counter()
     few = []
+    cities = []
     draw = dice.random
     for job in chunk:
         lane = job.lane
         deltas[job.code, lane.queue_id, lane.flow_id] += 1
+        choice = int(draw() * 4096)
         row: tuple[Any, ...] = (
             *(job.id, lane.flow_id, lane.queue_id, int(job.code)),
             *(5 if draw() < 0.05 else 0, 1, job.id, job.created_at, job.started_at),
-            *(job.finished_at, lane.params[int(draw() * 4096)], "api", 1, 1, 1 + job.id % 4),
+            *(job.finished_at, lane.params[choice], "api", 1, 1, 1 + job.id % 4),
         )
+        if lane.cities:
+            cities.append(("city", lane.cities[choice], lane.flow_id, job.id))
         if job.code != Code.COMPLETED:
-            row += _why(dice, job)
-            few.append((job.id, lane.flow_id, int(job.code), job.finished_at))
+            why = _why(dice, job)
+            row += why
+            few.append(Few(job, *why))
         if job.parent_id is not None:
             row += (job.parent_id,)
         key = job.code != Code.COMPLETED, job.parent_id is not None
@@ -226,7 +266,7 @@ def _insert(conn: Connection, dice: random.Random, chunk: list[Made]) -> None:
     for (unlucky, child), rows in groups.items():
         columns = (_NOT_DONE if unlucky else _DONE) + (("parent_id",) if child else ())
         insert_rows(conn, jobs, columns, rows)
-    insert_rows(conn, unsuccessful, ("job_id", "flow_id", "status", "finished_at"), few)
+    insert_rows(conn, job_params, ("name", "value", "flow_id", "job_id"), cities)
     counters.change(conn, deltas)
     volume.change(
         conn,
@@ -235,16 +275,70 @@ def _insert(conn: Connection, dice: random.Random, chunk: list[Made]) -> None:
             for job in chunk
         ),
     )
+    return few
+
+
+class Few(NamedTuple):
+    """One of the jobs that did not complete, with what is known of it."""
+
+    job: Made
+    reason: str
+    message: str
+    error: str | None
+
+
+def _gather(conn: Connection, few: list[Few]) -> None:
+    """Enter them as unsuccessful, and the failures into their groups."""
+    groups = error_groups.record(
+        conn,
+        [
+            Failure(job.id, job.lane.flow_id, job.finished_at, reason, message, error)
+            for job, reason, message, error in few
+            if job.code == Code.FAILED
+        ],
+    )
+    rows = [
+        (job.id, job.lane.flow_id, int(job.code), job.finished_at, groups.get(job.id))
+        for job, *_ in few
+    ]
+    columns = ("job_id", "flow_id", "status", "finished_at", "group_id")
+    insert_rows(conn, unsuccessful, columns, rows)
 
 
 def _why(dice: random.Random, job: Made) -> tuple[str, str, str | None]:
     if job.code == Code.STOPPED:
         return "stopped", "not needed any more", None
     reason, kind, message = dice.choice(ERRORS)
-    step = dice.choice(job.lane.steps)
-    trace = f'Traceback (most recent call last):\n  File "tasks.py", line 41, in {step}\n{kind}'
+    step, module = dice.choice(job.lane.steps), dice.choice(MODULES)
+    trace = f'Traceback (most recent call last):\n  File "{module}.py", line 41, in {step}\n{kind}'
     error = JobError(type=kind, message=message, step=step, traceback=f"{trace}: {message}\n")
     return reason, message, encode(error)
+
+
+def _index(conn: Connection, first: int) -> None:
+    """Say of which jobs the parameters are indexed."""
+    newest = selections.newest(conn)
+    params.declare(conn, newest)
+    if first == 1:
+        conn.execute(searched.update().values(low=1, high=newest))
+
+
+def _lengthen(conn: Connection, job: Made) -> None:
+    """Give a job many attempts and lines."""
+    at = job.started_at
+    columns = ("job_id", "attempt", "status", "reason", "message", "started_at", "finished_at")
+    failed = (int(Code.FAILED), "error", "connection reset by peer")
+    rows = [(job.id, n, *failed, at + n, at + n + 1) for n in range(1, ATTEMPTS)]
+    insert_rows(conn, attempts, columns, rows)
+    conn.execute(jobs.update().where(jobs.c.id == job.id).values(attempt=ATTEMPTS))
+    lines = [
+        (job.id, ATTEMPTS, n, at + n, "info", "log", job.lane.steps[0], f"row {n} read")
+        for n in range(1, LINES + 1)
+    ]
+    insert_rows(conn, logs, _LINE, lines)
+
+
+_LINE = ("job_id", "attempt", "seq", "at", "level", "stream", "step", "message")
 
 
 def _detail(conn: Connection, dice: random.Random, newest: list[Made]) -> None:
@@ -265,8 +359,7 @@ def _detail(conn: Connection, dice: random.Random, newest: list[Made]) -> None:
     names = ("job_id", "position", "name", "attempt", "claim", "status", "started_at")
     counts = ("finished_at", "read", "written", "filtered", "skipped", "commits")
     insert_rows(conn, steps, (*names, *counts), step_rows)
-    columns = ("job_id", "attempt", "seq", "at", "level", "stream", "step", "message")
-    insert_rows(conn, logs, columns, log_rows)
+    insert_rows(conn, logs, _LINE, log_rows)
 
 
 def main() -> None:

@@ -46,7 +46,8 @@ class Chart(Struct, frozen=True, kw_only=True):
     """Bars of `bar_s` seconds each, from `start` on until `end`.
 
     `searched_to` is None where the bars hold every job, else back to when they do; `left_out`
-    are jobs that have not ended, too many to be placed.
+    are jobs that have not ended, too many to be placed. `read` is how many jobs it was made of
+    by reading them; None: it comes from the volume.
     """
 
     bars: list[Bar]
@@ -55,6 +56,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     end: Micros
     searched_to: Micros | None = None
     left_out: int = 0
+    read: int | None = None
 
     @property
     def total(self) -> int:
@@ -199,11 +201,13 @@ def _by_searching(
     bar_s = _width(start, end, bars)
     start, end = _whole(start, end, bar_s)
     found: dict[int, dict[str, int]] = defaultdict(dict)
+    total = 0
     for low, high in slices:
         for bar, code, n in _read(conn, plan, low, high, start, bar_s):
             name = Code(code).name.lower()
             found[bar][name] = found[bar].get(name, 0) + n
-    return _chart(found, start, end, bar_s, searched_to=searched)
+            total += n
+    return _chart(found, start, end, bar_s, searched_to=searched, read=total)
 
 
 def _grouped(
@@ -235,9 +239,16 @@ def _chart(
     *,
     searched_to: Micros | None = None,
     left_out: int = 0,
+    read: int | None = None,
 ) -> Chart:
     width = bar_s * SECOND
     made = [Bar(at=start + n * width, **found.get(n, {})) for n in range((end - start) // width)]
     return Chart(
-        bars=made, bar_s=bar_s, start=start, end=end, searched_to=searched_to, left_out=left_out
+        bars=made,
+        bar_s=bar_s,
+        start=start,
+        end=end,
+        searched_to=searched_to,
+        left_out=left_out,
+        read=read,
     )

@@ -57,7 +57,7 @@ def end(conn: Connection, kind: str, keep: Keep, now: Micros) -> int:
         return 0
     if kind in ("payload", "files"):
         return periods.numbers(conn, None, before(age, now))[1] + 1
-    return _first_since(conn, _TIMED[kind], before(age, now))
+    return periods.first_since(conn, _TIMED[kind].name, "at", before(age, now))
 
 
 _TIMED: dict[str, Table] = {"logs": logs, "calls": api_calls, "audit": audit}
@@ -208,19 +208,3 @@ def _payload(
         conn.execute(update(jobs).where(c.id.in_(ids)).values(params="{}", result=None))
         conn.execute(delete(job_params).where(job_params.c.job_id.in_(ids)))
     return Found(len(ids), numbers[-1], sum(row[1] for row in rows))
-
-
-def _first_since(conn: Connection, table: Table, at: Micros) -> int:
-    """By halving, the first number of a row of that time or later."""
-    c = table.c
-    low: int = conn.execute(select(func.min(c.id))).scalar() or 1
-    high: int = (conn.execute(select(func.max(c.id))).scalar() or 0) + 1
-    while low < high:
-        middle = (low + high) // 2
-        query = select(c.id, c.at).where(c.id >= middle).order_by(c.id).limit(1)
-        row = conn.execute(query).first()
-        if row is None or row.at >= at:
-            high = middle
-        else:
-            low = row.id + 1
-    return min(low, high)

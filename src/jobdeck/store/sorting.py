@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.filters import ROWS_MAX, JobFilter
 from jobdeck.domain.states import Status
 from jobdeck.store import conditions, cursors, periods, sources, walks
 from jobdeck.store.sources import Plan
-from jobdeck.store.tables import jobs
 
 _RANKS = " ".join(
     f"WHEN {conditions.has_status([status])} THEN {rank}" for rank, status in enumerate(Status)
@@ -77,7 +76,7 @@ def page(
         following = cursors.write(name, [edge - 1, *[-1, 0] * len(order)])
     if shown and (more if before else place is not None and place[0] >= 0):
         earlier = at(shown[0][1:], before=True)
-    searched = _created_at(conn, plan.low) if edge > 0 else None
+    searched = periods.created_at(conn, plan.low) if edge > 0 else None
     return [row[0] for row in shown], following, searched, earlier
 
 
@@ -122,12 +121,7 @@ def _key(key: str) -> tuple[str, str]:
 
 
 def _latest(conn: Connection, newest: int) -> Micros:
-    return _created_at(conn, newest) or 0
-
-
-def _created_at(conn: Connection, job_id: int) -> Micros | None:
-    query = select(jobs.c.created_at).where(jobs.c.id >= job_id).order_by(jobs.c.id).limit(1)
-    return conn.execute(query).scalar()
+    return periods.created_at(conn, newest) or 0
 
 
 def _edge(conn: Connection, plan: Plan) -> int:

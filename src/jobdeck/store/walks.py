@@ -35,7 +35,8 @@ def end_of_slice(
 
 def _nth(conn: Connection, source: Source, descending: bool) -> str:
     # The number at which a walk has read one row more than `:skip`; of several the first.
-    inner = f"({_walk(conn, source, descending, 'LIMIT 1 OFFSET :skip')})"
+    number = f"{source.table}.{source.column}"
+    inner = f"({_walk(conn, source, number, descending, 'LIMIT 1 OFFSET :skip')})"
     if not source.by_flow:
         return inner
     best = "max" if descending else "min"
@@ -60,6 +61,8 @@ def count(conn: Connection, plan: Plan) -> str:
 
 def rows(conn: Connection, plan: Plan, columns: str) -> str:
     """SQL for those columns of the `jobs` from `:low` to `:high` that are meant."""
+    if not plan.rest and all(source.table == "jobs" for source in plan.sources):
+        return " UNION ALL ".join(_all(conn, source, columns) for source in plan.sources)
     where = f" WHERE {' AND '.join(plan.rest)}" if plan.rest else ""
     # From the numbers to their rows, one by one: what PostgreSQL expects to find makes it read
     # all of the jobs instead.
@@ -74,43 +77,56 @@ def rows(conn: Connection, plan: Plan, columns: str) -> str:
 
 
 def _found(conn: Connection, plan: Plan, descending: bool = False, limit: str = "") -> str:
-    return " UNION ALL ".join(_all(conn, each, descending, limit) for each in plan.sources)
+    return " UNION ALL ".join(
+        _whole(conn, source)
+        if source.whole
+        else _all(conn, source, f"{source.table}.{source.column} AS id", descending, limit)
+        for source in plan.sources
+    )
 
 
-def _all(conn: Connection, source: Source, descending: bool, limit: str) -> str:
+def _whole(conn: Connection, source: Source) -> str:
+    # The range stands outside, where it cannot call for another index.
+    every = "LIMIT -1 OFFSET 0" if conn.dialect.name == "sqlite" else "OFFSET 0"
+    inside = (
+        f"SELECT {source.column} AS id FROM {_from(conn, source)} "  # noqa: S608
+        f"WHERE {' AND '.join(source.whole)} {every}"
+    )
+    return f"SELECT id FROM ({inside}) AS lanes WHERE id BETWEEN :low AND :high"  # noqa: S608
+
+
+def _all(
+    conn: Connection, source: Source, columns: str, descending: bool = False, limit: str = ""
+) -> str:
     """All that is meant of a source; on PostgreSQL at most so many of each walk."""
-    column = f"{source.table}.{source.column}"
-    if source.whole:
-        # The range stands outside, where it cannot call for another index.
-        every = "LIMIT -1 OFFSET 0" if conn.dialect.name == "sqlite" else "OFFSET 0"
-        where = " AND ".join(source.whole)
-        inside = f"SELECT {column} AS id FROM {_from(conn, source)} WHERE {where} {every}"  # noqa: S608
-        return f"SELECT id FROM ({inside}) AS lanes WHERE id BETWEEN :low AND :high"  # noqa: S608
+    table = source.table
     if conn.dialect.name == "sqlite":
         where = " AND ".join((*_range(conn, source, f"IN :{source.flows}"), *source.own))
-        return f"SELECT {column} AS id FROM {_from(conn, source)} WHERE {where}"  # noqa: S608
-    walk = _walk(conn, source, descending, limit, source.own)
+        return f"SELECT {columns} FROM {_from(conn, source)} WHERE {where}"  # noqa: S608
+    walk = _walk(conn, source, "*", descending, limit, source.own)
     if not source.by_flow:
-        return f"SELECT id FROM ({walk}) AS walk"  # noqa: S608
+        return f"SELECT {columns} FROM ({walk}) AS {table}"  # noqa: S608
     return (
-        f"SELECT walk.id FROM flows AS spread CROSS JOIN LATERAL ({walk}) AS walk "  # noqa: S608
+        f"SELECT {columns} FROM flows AS spread CROSS JOIN LATERAL ({walk}) AS {table} "  # noqa: S608
         f"WHERE spread.id IN :{source.flows}"
     )
 
 
 def _walk(
-    conn: Connection, source: Source, descending: bool, limit: str, own: Sequence[str] = ()
+    conn: Connection,
+    source: Source,
+    columns: str,
+    descending: bool,
+    limit: str,
+    own: Sequence[str] = (),
 ) -> str:
     """One walk, of the flow `spread` where there is one for each, in the order of its index."""
     where = " AND ".join((*_range(conn, source, f"= {SPREAD}"), *own))
-    columns = [source.column]
+    order = [source.column]
     if conn.dialect.name != "sqlite":
-        columns = [*(column for column, _ in source.keys), source.column]
-    order = ", ".join(f"{source.table}.{column} {_way(descending)}" for column in columns)
-    return (
-        f"SELECT {source.table}.{source.column} AS id FROM {_from(conn, source)} "  # noqa: S608
-        f"WHERE {where} ORDER BY {order} {limit}"
-    )
+        order = [*(column for column, _ in source.keys), source.column]
+    by = ", ".join(f"{source.table}.{column} {_way(descending)}" for column in order)
+    return f"SELECT {columns} FROM {_from(conn, source)} WHERE {where} ORDER BY {by} {limit}"  # noqa: S608
 
 
 def _range(conn: Connection, source: Source, of_flow: str) -> list[str]:

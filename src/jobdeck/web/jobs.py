@@ -129,14 +129,15 @@ def _frame(pages: Pages, conn: Connection, query: JobsQuery, role: Role, now: Mi
     children = _children(conn, found.items)
     opened = {parent: _load_children(conn, parent) for parent in query.open if parent in children}
     wanted = None if error else query.condition(now)
-    told = _count(conn, query, wanted, found, now)
+    chart = _chart(conn, query, wanted, now)
+    told = _count(conn, query, wanted, found, chart, now)
     return Frame(
         {
             "counts": pages.html("jobs/counts.html", query=query, counts=_counts(conn, wanted)),
             "volume": pages.html(
                 "jobs/volume.html",
                 query=query,
-                chart=_chart(conn, query, wanted, now),
+                chart=chart,
                 told=told,
                 now=now,
                 bar_words=bar_words,
@@ -194,13 +195,21 @@ class Told(NamedTuple):
 
 
 def _count(
-    conn: Connection, query: JobsQuery, wanted: JobFilter | None, found: Page[Job], now: Micros
+    conn: Connection,
+    query: JobsQuery,
+    wanted: JobFilter | None,
+    found: Page[Job],
+    chart: charts.Chart | None,
+    now: Micros,
 ) -> Told:
     if wanted is None:
         return Told("", exact=False)
     if not query.cursor and found.next is None and not wanted.roots:
         return Told(formats.plural(len(found.items), "job"), exact=True)
-    counted = listing.count(conn, structs.replace(wanted, roots=False), now)
+    if chart is not None and chart.read is not None and not counters.can_tell(wanted):
+        counted = listing.Counted(chart.read, chart.searched_to is None)
+    else:
+        counted = listing.count(conn, structs.replace(wanted, roots=False), now)
     if counted.exact:
         return Told(formats.plural(counted.n, "job"), exact=True)
     if not counted.n:
