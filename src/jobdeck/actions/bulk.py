@@ -220,8 +220,9 @@ def _end(tx: Tx, order: Order, found: Mapping[int, Status]) -> list[Item]:
     kind, reason = ("kill", Reason.KILLED) if order.action == "kill" else ("stop", Reason.STOPPED)
     live = [each for each, status in found.items() if not status.final]
     ended, asked = end_some(tx, live, kind, reason)  # type: ignore[arg-type]
-    if ended or asked:
-        tx.memory["tree"] = Tree(parents=[*ended, *asked])
+    tree = Tree(parents=[*ended, *asked])
+    if tree.goes_on(tx.conn):
+        tx.memory["tree"] = tree
     told = dict.fromkeys(ended, "") | dict.fromkeys(asked, f"asked to {kind}, it runs")
     return [
         _done(each, told[each])

@@ -221,11 +221,16 @@ class Tree:
         self.parents = list(parents)
         self.ended = 0
 
-    def next(self, conn: Connection, limit: int) -> list[int]:
-        """At most `limit` jobs to end; none: that was all."""
+    def goes_on(self, conn: Connection) -> bool:
+        """Whether anything is left to end."""
         while not self.todo and self.parents:
             self.todo = selections.open_children(conn, self.parents[:CHUNK])
             del self.parents[:CHUNK]
+        return bool(self.todo)
+
+    def next(self, conn: Connection, limit: int) -> list[int]:
+        """At most `limit` jobs to end; none: that was all."""
+        self.goes_on(conn)
         found, self.todo = self.todo[:limit], self.todo[limit:]
         self.parents += found
         self.ended += len(found)
@@ -272,17 +277,22 @@ def end_some(
     # On PostgreSQL a job may move between the looks into its places; then it is looked for again.
     while left:
         ended += stops.stop_waiting(tx.conn, left, reason=reason, message=message, now=tx.now)
-        left = [each for each in left if each not in set(ended)]
+        left = _without(left, ended)
         asked += stops.request_stop(
             tx.conn, left, kind=kind, by=tx.actor.name, why=tx.reason, now=tx.now
         )
-        left = selections.still_open(tx.conn, [each for each in left if each not in set(asked)])
+        left = selections.still_open(tx.conn, _without(left, asked))
     events.add_all(tx.conn, asked, tx.now, f"{kind}_asked", tx.reason, tx.actor.name)
     for each in ids[:20]:
         tx.changed("job", each, "stopped")
     if ended or asked:
         tx.changed("jobs", "", "stopped")
     return ended, asked
+
+
+def _without(ids: list[int], done: list[int]) -> list[int]:
+    gone = set(done)
+    return [each for each in ids if each not in gone]
 
 
 @action("job.retry", Role.OPERATOR, "retry jobs", wakes=True)

@@ -1,6 +1,6 @@
 """The jobs that a bulk job is about, and what became of each; waiting jobs changed in place."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, literal, select, update
@@ -10,7 +10,7 @@ from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import PAGE
 from jobdeck.domain.states import Code
 from jobdeck.store import counters
-from jobdeck.store.rows import insert_new_rows
+from jobdeck.store.rows import among, insert_new_rows
 from jobdeck.store.tables import bulk_items, delayed, jobs, ready
 from jobdeck.store.values import is_number
 
@@ -54,14 +54,13 @@ def items(
 
 def note(conn: Connection, job_id: int, results: Sequence[Item]) -> None:
     """Keep what became of them."""
-    mark = "?" if conn.dialect.name == "sqlite" else "%s"
-    rows = [(item.outcome, item.message or None, job_id, item.job) for item in results]
-    if rows:
-        conn.exec_driver_sql(
-            f"UPDATE bulk_items SET outcome = {mark}, message = {mark} "  # noqa: S608
-            f"WHERE job_id = {mark} AND target = {mark}",
-            rows,
-        )
+    alike: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for item in results:
+        alike[item.outcome, item.message].append(item.job)
+    for (outcome, message), targets in alike.items():
+        own = (bulk_items.c.job_id == job_id) & among(conn, bulk_items.c.target, targets)
+        values = {"outcome": outcome, "message": message or None}
+        conn.execute(update(bulk_items).where(own).values(values))
 
 
 def set_priority(conn: Connection, job_ids: Sequence[int], priority: int) -> list[int]:
@@ -69,9 +68,9 @@ def set_priority(conn: Connection, job_ids: Sequence[int], priority: int) -> lis
     numbers."""
     changed: list[int] = []
     for table in (ready, delayed):
-        statement = update(table).where(table.c.job_id.in_(job_ids)).values(rank=-priority)
+        statement = update(table).where(among(conn, table.c.job_id, job_ids)).values(rank=-priority)
         changed += conn.execute(statement.returning(table.c.job_id)).scalars()
-    conn.execute(update(jobs).where(jobs.c.id.in_(changed)).values(priority=priority))
+    conn.execute(update(jobs).where(among(conn, jobs.c.id, changed)).values(priority=priority))
     return changed
 
 
@@ -81,15 +80,14 @@ def move(conn: Connection, job_ids: Sequence[int], queue_id: int) -> list[int]:
     moved: list[tuple[int, counters.Key]] = []
     for table, status in ((ready, literal(int(Code.PENDING))), (delayed, delayed.c.status)):
         c = table.c
-        own = c.job_id.in_(job_ids)
+        own = among(conn, c.job_id, job_ids)
         query = select(c.job_id, status, c.queue_id, c.flow_id).where(own).with_for_update()
         rows = conn.execute(query).fetchall()
-        conn.execute(
-            update(table).where(c.job_id.in_([row[0] for row in rows])).values(queue_id=queue_id)
-        )
+        some = among(conn, c.job_id, [row[0] for row in rows])
+        conn.execute(update(table).where(some).values(queue_id=queue_id))
         moved += [(row[0], (row[1], row[2], row[3])) for row in rows]
     found = [job_id for job_id, _ in moved]
-    conn.execute(update(jobs).where(jobs.c.id.in_(found)).values(queue_id=queue_id))
+    conn.execute(update(jobs).where(among(conn, jobs.c.id, found)).values(queue_id=queue_id))
     deltas: Counter[counters.Key] = Counter()
     for _, (code, before, flow_id) in moved:
         deltas[code, before, flow_id] -= 1

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, select
 
 from jobdeck.domain.states import Code
 from jobdeck.store import counters, error_groups, items, volume
+from jobdeck.store.rows import among
 from jobdeck.store.tables import (
     api_calls,
     attempts,
@@ -44,7 +45,7 @@ def delete_jobs(conn: Connection, job_ids: Sequence[int]) -> Deleted:
             *(jobs.c.id, jobs.c.status, jobs.c.queue_id, jobs.c.flow_id, jobs.c.parent_id),
             jobs.c.created_at,
         )
-        .where(jobs.c.id.in_(list(job_ids)), jobs.c.status != int(Code.OPEN))
+        .where(among(conn, jobs.c.id, job_ids), jobs.c.status != int(Code.OPEN))
         .order_by(jobs.c.id)
         .with_for_update()
     ).fetchall()
@@ -54,19 +55,21 @@ def delete_jobs(conn: Connection, job_ids: Sequence[int]) -> Deleted:
     ids = [row.id for row in gone]
     if not ids:
         return Deleted([], [])
-    statement = delete(files).where(files.c.job_id.in_(ids)).returning(files.c.path)
+    statement = delete(files).where(among(conn, files.c.job_id, ids)).returning(files.c.path)
     paths = list(conn.execute(statement).scalars())
     completed = [row.id for row in gone if row.status == Code.COMPLETED]
     items.settle_completed(conn, completed)
     for table in _BELONGING:
-        conn.execute(delete(table).where(table.c.job_id.in_(ids)))
+        conn.execute(delete(table).where(among(conn, table.c.job_id, ids)))
     error_groups.leave(conn, ids, deleted=True)
-    conn.execute(delete(children).where(children.c.parent_id.in_(ids)))
+    conn.execute(delete(children).where(among(conn, children.c.parent_id, ids)))
     if parent_ids:
         conn.execute(
-            delete(children).where(children.c.parent_id.in_(parent_ids), children.c.job_id.in_(ids))
+            delete(children).where(
+                among(conn, children.c.parent_id, parent_ids), among(conn, children.c.job_id, ids)
+            )
         )
-    conn.execute(delete(jobs).where(jobs.c.id.in_(ids)))
+    conn.execute(delete(jobs).where(among(conn, jobs.c.id, ids)))
     deltas: Counter[counters.Key] = Counter()
     ended: Counter[volume.Key] = Counter()
     for row in gone:
@@ -80,5 +83,7 @@ def delete_jobs(conn: Connection, job_ids: Sequence[int]) -> Deleted:
 def _open(conn: Connection, job_ids: set[int]) -> set[int]:
     if not job_ids:
         return set()
-    query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.status == int(Code.OPEN))
+    query = select(jobs.c.id).where(
+        among(conn, jobs.c.id, job_ids), jobs.c.status == int(Code.OPEN)
+    )
     return set(conn.execute(query).scalars())

@@ -12,6 +12,7 @@ from jobdeck.domain.filters import PAGE, PAGE_MAX, ROWS_MAX, Page
 from jobdeck.domain.fingerprint import READ_CHARS, Fingerprint, fingerprint
 from jobdeck.domain.records import ErrorGroup
 from jobdeck.store import cursors
+from jobdeck.store.rows import among
 from jobdeck.store.tables import error_flows, error_groups, error_hours, flows, unsuccessful
 from jobdeck.store.values import AnyRow, clean, decode_error, insert_into, is_number
 
@@ -116,7 +117,7 @@ def leave(conn: Connection, job_ids: Sequence[int], *, deleted: bool = False) ->
     """The jobs do not stand unsuccessful any more: they are tried again, or `deleted`, which
     takes their failures from the counts, too."""
     u = unsuccessful.c
-    statement = delete(unsuccessful).where(u.job_id.in_(list(job_ids)))
+    statement = delete(unsuccessful).where(among(conn, u.job_id, job_ids))
     rows = conn.execute(statement.returning(u.group_id, u.flow_id, u.finished_at)).fetchall()
     grouped = [row for row in rows if row.group_id is not None]
     for group_id, n in sorted(Counter(row.group_id for row in grouped).items()):

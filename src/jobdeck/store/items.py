@@ -19,6 +19,7 @@ from jobdeck.domain.filters import Page
 from jobdeck.domain.records import FlowItem
 from jobdeck.domain.states import Code
 from jobdeck.store import cursors
+from jobdeck.store.rows import among
 from jobdeck.store.tables import processed_items
 from jobdeck.store.values import AnyRow
 
@@ -279,7 +280,9 @@ def settle_completed(conn: Connection, job_ids: Collection[int]) -> None:
     """These jobs have completed and are about to be deleted: their items are processed."""
     if job_ids:
         i = processed_items.c
-        mine = update(processed_items).where(i.state == text("'claimed'"), i.job_id.in_(job_ids))
+        mine = update(processed_items).where(
+            i.state == text("'claimed'"), among(conn, i.job_id, job_ids)
+        )
         conn.execute(mine.values(state="processed", expires_at=i.at + KEEP))
 
 

@@ -3,7 +3,19 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    any_,
+    cast,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -47,6 +59,17 @@ def numbers_array(values: Iterable[int]) -> str:
     """Numbers as the array that PostgreSQL reads: psycopg looks at a list number by number, which
     takes longer than what is done with them."""
     return f"{{{','.join(map(str, values))}}}"
+
+
+def among(
+    conn: Connection, column: ColumnElement[Any], numbers: Iterable[int]
+) -> ColumnElement[bool]:
+    """Whether the column is one of these numbers, however many: they travel as one text, where
+    `in_` takes longer to name each of some hundred than the database to find its row."""
+    if conn.dialect.name == "sqlite":
+        each = func.json_each(f"[{','.join(map(str, numbers))}]").table_valued("value")
+        return column.in_(select(each.c.value))
+    return column == any_(cast(literal(numbers_array(numbers), Text), ARRAY(BigInteger)))
 
 
 def lines_array(values: Sequence[str]) -> str | list[str]:

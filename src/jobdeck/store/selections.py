@@ -9,6 +9,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.states import Code
 from jobdeck.store import counters, listing
+from jobdeck.store.rows import among
 from jobdeck.store.tables import jobs, ready, running
 
 COUNTED = 20_000
@@ -76,13 +77,15 @@ def handed_out(conn: Connection, queue_id: int, *, upto: int) -> list[int]:
 
 def still_open(conn: Connection, job_ids: Sequence[int]) -> list[int]:
     """Those of the jobs that have not ended."""
-    query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.status == int(Code.OPEN))
+    query = select(jobs.c.id).where(
+        among(conn, jobs.c.id, job_ids), jobs.c.status == int(Code.OPEN)
+    )
     return sorted(conn.execute(query).scalars())
 
 
 def open_children(conn: Connection, parent_ids: Sequence[int]) -> list[int]:
     """The children of these jobs that have not ended."""
     query = select(jobs.c.id).where(
-        jobs.c.parent_id.in_(parent_ids), jobs.c.status == int(Code.OPEN)
+        among(conn, jobs.c.parent_id, parent_ids), jobs.c.status == int(Code.OPEN)
     )
     return sorted(conn.execute(query).scalars())

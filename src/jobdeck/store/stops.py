@@ -12,7 +12,7 @@ from jobdeck.store import counters, error_groups, parents, unique_keys, volume
 from jobdeck.store.claims import READY, requeue
 from jobdeck.store.enqueue import duplicate
 from jobdeck.store.outcomes import ATTEMPT, Ending, close, finish, wake_parents
-from jobdeck.store.rows import insert_rows
+from jobdeck.store.rows import among, insert_rows
 from jobdeck.store.tables import (
     attempts,
     delayed,
@@ -29,6 +29,8 @@ def stop_waiting(
 ) -> list[int]:
     """Stop those of the jobs that no pool holds: pending, scheduled, retrying, or waiting for
     children. Gives the numbers of those that really changed."""
+    if not job_ids:
+        return []
     taken = [(row, Code.PENDING) for row in _take(conn, ready, job_ids)]
     taken += [(row, Code(row.status)) for row in _take(conn, delayed, job_ids, delayed.c.status)]
     taken += [(row, Code.RUNNING) for row in _take(conn, running, job_ids, parked=True)]
@@ -37,7 +39,9 @@ def stop_waiting(
     own = {
         row.id: row
         for row in conn.execute(
-            select(jobs.c.id, jobs.c.parent_id).where(jobs.c.id.in_([r.job_id for r, _ in taken]))
+            select(jobs.c.id, jobs.c.parent_id, jobs.c.created_at).where(
+                among(conn, jobs.c.id, [r.job_id for r, _ in taken])
+            )
         )
     }
     endings, before = [], {}
@@ -50,7 +54,10 @@ def stop_waiting(
         deltas[before[e.job_id], e.queue_id, e.flow_id] -= 1
         deltas[Code.STOPPED, e.queue_id, e.flow_id] += 1
     counters.change(conn, deltas)
-    volume.change(conn, volume.of(conn, endings))
+    stretches = {each: volume.stretch(row.created_at) for each, row in own.items()}
+    volume.change(
+        conn, Counter((stretches[e.job_id], e.code, e.queue_id, e.flow_id) for e in endings)
+    )
     wake_parents(conn, [(e.parent_id, e.code) for e in endings if e.parent_id], now)
     return [e.job_id for e in endings]
 
@@ -62,7 +69,7 @@ def _take(
     *more: object,
     parked: bool = False,
 ) -> Sequence[Row[tuple[int, ...]]]:
-    statement = delete(table).where(table.c.job_id.in_(job_ids))
+    statement = delete(table).where(among(conn, table.c.job_id, job_ids))
     if parked:
         statement = statement.where(table.c.pool_id.is_(None))
     columns = [table.c[name] for name in READY]
@@ -96,9 +103,11 @@ def request_stop(
 
     A kill overrides a stop, a second stop changes nothing and is no error.
     """
+    if not job_ids:
+        return []
     statement = (
         update(running)
-        .where(running.c.job_id.in_(job_ids), running.c.pool_id.is_not(None))
+        .where(among(conn, running.c.job_id, job_ids), running.c.pool_id.is_not(None))
         .values(stop_kind=kind, stop_at=now, stop_by=by, stop_reason=why)
         .returning(running.c.job_id)
     )
@@ -106,7 +115,7 @@ def request_stop(
         fresh = statement.where(running.c.stop_kind.is_(None))
         conn.execute(fresh)
         held = select(running.c.job_id).where(
-            running.c.job_id.in_(job_ids), running.c.pool_id.is_not(None)
+            among(conn, running.c.job_id, job_ids), running.c.pool_id.is_not(None)
         )
         return list(conn.execute(held).scalars())
     return list(conn.execute(statement).scalars())
@@ -171,7 +180,7 @@ def reopen_many(
             *(j.worker_id, j.cpu_us, j.max_rss_kb, j.status, j.created_at),
             j.unique_key,
         )
-        .where(j.id.in_(job_ids), j.status.in_((int(Code.FAILED), int(Code.STOPPED))))
+        .where(among(conn, j.id, job_ids), j.status.in_((int(Code.FAILED), int(Code.STOPPED))))
         .order_by(j.id)
         .with_for_update()
     ).fetchall()
@@ -181,7 +190,7 @@ def reopen_many(
     ids = [row.id for row in rows]
     conn.execute(
         update(jobs)
-        .where(j.id.in_(ids))
+        .where(among(conn, j.id, ids))
         .values(
             status=Code.OPEN,
             **dict.fromkeys(("reason", "message", "error", "result", "started_at"), None),
@@ -192,7 +201,7 @@ def reopen_many(
     _keep_attempts(conn, rows)
     if from_position is not None:
         conn.execute(
-            delete(steps).where(steps.c.job_id.in_(ids), steps.c.position >= from_position)
+            delete(steps).where(among(conn, steps.c.job_id, ids), steps.c.position >= from_position)
         )
     requeue(
         conn,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, select
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.states import Code
 from jobdeck.store import counters
+from jobdeck.store.rows import among
 from jobdeck.store.tables import jobs, volume
 
 SPANS = (600, 3600, 86_400)
@@ -75,7 +76,9 @@ def of(conn: Connection, ended: Sequence[_Ended]) -> "Counter[Key]":
     """What these jobs add, whose time of creation is looked up."""
     if not ended:
         return Counter()
-    query = select(jobs.c.id, jobs.c.created_at).where(jobs.c.id.in_([e.job_id for e in ended]))
+    query = select(jobs.c.id, jobs.c.created_at).where(
+        among(conn, jobs.c.id, [e.job_id for e in ended])
+    )
     created = {row.id: row.created_at for row in conn.execute(query)}
     return Counter((stretch(created[e.job_id]), e.code, e.queue_id, e.flow_id) for e in ended)
 

@@ -22,8 +22,8 @@ GATHER = 2000
 TURN_S = 0.010
 """How long a transaction should take; so many jobs are changed in it as that allows."""
 
-FIRST, LEAST, MOST = 50, 50, cleanup.CHUNK
-"""Fewer would cost more than they gain: a transaction has a price of its own."""
+FIRST, LEAST, MOST = 200, 200, cleanup.CHUNK
+"""Fewer would cost more than they gain: a transaction has a price of its own, 3 ms of CPU."""
 NAMED = 20
 """If no more jobs are meant, live pages are told of each."""
 
