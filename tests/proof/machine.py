@@ -43,6 +43,7 @@ START = 1_780_000_000 * SECOND
 ANA = Actor("ana", Role.OPERATOR)
 FLOWS = {"mail": "mail", "etl": "etl", "report": "etl"}
 FATES = ("completed", "failed", "retrying", "stopped", "lost", "back", "parked")
+DEEDS = ("stop", "kill", "finish", "retry", "restart", "delete")
 FINAL = (Code.COMPLETED, Code.FAILED, Code.STOPPED)
 POOLS = 3
 
@@ -124,12 +125,16 @@ class StoreMachine(RuleBasedStateMachine):
             st.tuples(st.integers(0, 2), st.sampled_from((0, 0, -3, 5)), st.integers(0, 3)),
             min_size=1,
             max_size=6,
-        )
+        ),
+        undone=st.sampled_from((False, False, False, True)),
     )
-    def enqueue(self, kinds: list[tuple[int, int, int]]) -> None:
+    def enqueue(self, kinds: list[tuple[int, int, int]], undone: bool) -> None:
         new = [self._new(self.flow_ids[flow], *rest) for flow, *rest in kinds]
         with self.store.write() as conn:
             ids = enqueue(conn, new, self.now)
+            if undone:
+                conn.rollback()
+                return
         for job_id, job in zip(ids, new, strict=True):
             self._note(job_id, job)
 
@@ -176,6 +181,13 @@ class StoreMachine(RuleBasedStateMachine):
             assert (row.attempt, row.losses) == (job.attempt, job.losses)
             self.model.claimed(row.job_id, row.claim, self.pools[pool])
             self.handed.append(Handed(row, self.pools[pool]))
+        waiting = {i for i in expected if self.model.awaits(self.model.jobs[i])}
+        parked = [self._ending(h, "parked") for h in self.handed if h.row in taken]
+        parked = [ending for ending in parked if ending.job_id in waiting]
+        with self.store.write() as conn:
+            assert parents.awaited(conn, expected) == waiting
+            ended.finish(conn, parked)
+        self._apply(parked)
 
     @precondition(lambda self: self.handed)
     @rule(data=st.data())
@@ -270,19 +282,10 @@ class StoreMachine(RuleBasedStateMachine):
         job = data.draw(st.sampled_from(self._begun()))
         flow = self.flow_ids[data.draw(st.integers(0, 2))]
         new = [self._new(flow, 0, 0, job.id) for _ in range(many)]
-        told = StepRow(
-            job_id=job.id,
-            position=0,
-            name="extract",
-            attempt=job.attempt,
-            claim=job.claim,
-            status="running",
-            started_at=self.now,
-        )
         with self.store.write() as conn:
-            steps.save(conn, [told])
-            ids = parents.add_children(conn, job.id, "step", start, new, self.now, fails_when)
-        job.told = job.attempt
+            steps.save(conn, [self._step(job, "running")])
+            ids = parents.add_children(conn, job.id, "extract", start, new, self.now, fails_when)
+        job.told, job.step_done = job.attempt, False
         missing = [i for i in range(start, start + many) if i not in job.children]
         assert len(ids) == len(missing)
         for index, job_id in zip(missing, ids, strict=True):
@@ -296,6 +299,29 @@ class StoreMachine(RuleBasedStateMachine):
             with self.store.write() as conn:
                 assert ended.finish(conn, [parked])
             self._apply([parked])
+
+    @precondition(lambda self: self._fanned_out())
+    @rule(data=st.data())
+    def complete_the_step(self, data: st.DataObject) -> None:
+        """The one that made children; its worker may die before it says that the job waits."""
+        job = data.draw(st.sampled_from(self._fanned_out()))
+        with self.store.write() as conn:
+            steps.save(conn, [self._step(job, "completed")])
+        job.step_done = True
+
+    def _fanned_out(self) -> list[Job]:
+        return [job for job in self._begun() if job.told == job.attempt]
+
+    def _step(self, job: Job, status: str) -> StepRow:
+        return StepRow(
+            job_id=job.id,
+            position=0,
+            name="extract",
+            attempt=job.attempt,
+            claim=job.claim,
+            status=status,
+            started_at=self.now,
+        )
 
     def _begun(self) -> list[Job]:
         return [j for j in self.model.at("running") if j.shown and not j.parked and not j.stop]
@@ -312,6 +338,16 @@ class StoreMachine(RuleBasedStateMachine):
             self.pools[pool] = self._open(conn)
         self.model.pool_lost(number)
 
+    @precondition(lambda self: self.model.at("running"))
+    @rule(data=st.data())
+    def give_back(self, data: st.DataObject) -> None:
+        """What becomes of jobs that a pool holds and knows nothing of."""
+        running = [job.id for job in self.model.at("running")]
+        some = data.draw(st.sets(st.sampled_from(running), min_size=1, max_size=3))
+        with self.store.write() as conn:
+            orphans.give_back(conn, sorted(some), "not confirmed", self.now)
+        self.model.given_back([self.model.jobs[job_id] for job_id in sorted(some)])
+
     @rule(seconds=st.integers(0, 4))
     def let_time_pass(self, seconds: int) -> None:
         self.now += seconds * SECOND
@@ -324,7 +360,7 @@ class StoreMachine(RuleBasedStateMachine):
     # -- what operators do -----------------------------------------------------------------
 
     @precondition(lambda self: self.model.jobs)
-    @rule(data=st.data(), deed=st.sampled_from(("stop", "kill", "finish", "retry", "delete")))
+    @rule(data=st.data(), deed=st.sampled_from(DEEDS))
     def ask(self, data: st.DataObject, deed: str) -> None:
         job = data.draw(st.sampled_from(sorted(self.model.jobs.values(), key=lambda j: j.id)))
         has_key = not job.key or self.model.holder(job.key, self.now) in (None, job.id)
@@ -333,11 +369,13 @@ class StoreMachine(RuleBasedStateMachine):
             "kill": job.open,
             "finish": job.place == "running" and job.shown,
             "retry": job.code in (Code.FAILED, Code.STOPPED) and not job.open and has_key,
+            "restart": job.code in (Code.FAILED, Code.STOPPED) and not job.open and has_key,
             "delete": self.model.deletable(job),
         }[deed]
-        action: Any = getattr(asked, deed)
+        action: Any = getattr(asked, "retry" if deed == "restart" else deed)
+        more = {"from_": "start"} if deed == "restart" else {}
         try:
-            action(self.store, ANA, "because", job.id)
+            action(self.store, ANA, "because", job.id, **more)
         except WrongState:
             assert not allowed
             return
@@ -346,8 +384,9 @@ class StoreMachine(RuleBasedStateMachine):
             self.model.stop(job.id, deed)
         elif deed == "finish":
             self.model.stop(job.id, "kill", forced=Code.FAILED)
-        elif deed == "retry":
+        elif deed in ("retry", "restart"):
             self.model.reopen(job)
+            job.step_done &= deed == "retry"
             if job.key:
                 known, until = self.model.keys[job.key]
                 self.model.keys[job.key] = job.id, until if known == job.id else 0

@@ -37,6 +37,8 @@ class Job:
     stop: str = ""
     told: int = 0
     """The attempt that last told of a step."""
+    step_done: bool = False
+    """Whether that step has completed."""
     ended_begun: bool = False
     """Whether the attempt in which it ended had begun."""
     children: dict[int, int] = field(default_factory=dict)
@@ -111,6 +113,10 @@ class Model:
             runs[job.flow] += 1
             taken.append(job.id)
         return taken
+
+    def awaits(self, job: Job) -> bool:
+        """Whether it is to wait though it was handed out: its children are not done yet."""
+        return job.step_done and any(self.jobs[child].open for child in job.children.values())
 
     def holder(self, key: str, now: Micros) -> int | None:
         """The job that has the unique key."""
@@ -220,7 +226,11 @@ class Model:
 
     def pool_lost(self, pool: int) -> None:
         """Its jobs are given back."""
-        held = [job for job in self.at("running") if job.pool == pool]
+        self.given_back([job for job in self.at("running") if job.pool == pool])
+
+    def given_back(self, jobs: Iterable[Job]) -> None:
+        """Those that a pool holds come back."""
+        held = [job for job in jobs if not job.parked]
         final = []
         for job in held:
             began = job.shown

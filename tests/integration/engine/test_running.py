@@ -110,8 +110,9 @@ def test_a_stop_lets_the_job_end_by_itself(deck: Deck) -> None:
 
 
 def test_a_stop_that_is_not_heard_kills_after_the_grace_time(deck: Deck) -> None:
+    """Also in C code that lets no other thread run."""
     deck.define("""
-        import time
+        import ctypes, time
 
         @job
         def deaf() -> None:
@@ -120,15 +121,22 @@ def test_a_stop_that_is_not_heard_kills_after_the_grace_time(deck: Deck) -> None
                     time.sleep(60)
                 except BaseException:
                     pass
+
+        @job
+        def stuck() -> None:
+            ctypes.PyDLL(None).sleep(60)
     """)
-    deck.start_pool(grace_s=0.3)
-    [job_id] = deck.enqueue("deaf")
-    deck.wait(job_id, Status.RUNNING)
-    worker = deck.worker_of(job_id)
-    deck.request_stop(job_id)
-    job = deck.wait(job_id)
-    assert (job.status, job.reason, job.attempt) == (Status.STOPPED, Reason.STOPPED, 1)
-    wait_for("the worker to be gone", lambda: not worker.is_running())
+    deck.start_pool(workers=2, grace_s=0.3)
+    ids = [deck.enqueue(flow)[0] for flow in ("deaf", "stuck")]
+    workers = []
+    for job_id in ids:
+        deck.wait(job_id, Status.RUNNING)
+        workers.append(deck.worker_of(job_id))
+        deck.request_stop(job_id)
+    for job_id in ids:
+        job = deck.wait(job_id)
+        assert (job.status, job.reason, job.attempt) == (Status.STOPPED, Reason.STOPPED, 1)
+    wait_for("workers to be gone", lambda: not any(each.is_running() for each in workers))
 
 
 def test_killing_one_job_of_a_batch_costs_the_others_nothing(deck: Deck) -> None:
