@@ -84,12 +84,3 @@ def _invalid(error: jsonschema_rs.ValidationError) -> InvalidValue:
     if missing is not None:
         return InvalidValue(".".join([*path, missing]), "is required")
     return InvalidValue(".".join(path), str(error.message))
-
-
-def check_params(params: dict[str, Any], schema: dict[str, Any], known_only: bool = True) -> None:
-    """Refuse parameters that do not fit `schema`, once.
-
-    Raises:
-        InvalidValue: names the first field that does not fit, as `params.city`.
-    """
-    ParamsCheck(schema, known_only).check(params)

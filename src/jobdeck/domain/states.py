@@ -109,8 +109,3 @@ REASONS: dict[Reason, Rule] = {
     Reason.FORCED: Rule(Status.FAILED, False, "somebody ended it by force"),
     Reason.PARENT_STOPPED: Rule(Status.STOPPED, False, "its parent was stopped"),
 }
-
-
-def may_follow(before: Status, after: Status) -> bool:
-    """Whether a job may go from `before` to `after`."""
-    return after in TRANSITIONS[before]

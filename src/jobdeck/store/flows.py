@@ -20,7 +20,7 @@ from jobdeck.store.names import missing
 from jobdeck.store.pipelines import decode_manifest
 from jobdeck.store.tables import fires, flows, pipelines, schedules, versions
 from jobdeck.store.tables import queues as queue_rows
-from jobdeck.store.values import NUMBER_MAX, AnyRow, decode, driver, encode, is_number
+from jobdeck.store.values import NUMBER_MAX, AnyRow, decode, driver, encode
 
 _decode_retry = msgspec.json.Decoder(RetryPolicy).decode
 
@@ -42,13 +42,6 @@ class Target(Struct, frozen=True, kw_only=True):
     stamp: Stamp
 
 
-class Effective(Struct, frozen=True, kw_only=True):
-    """How the jobs of a flow run: its own settings, or else those of the pipeline."""
-
-    retry: RetryPolicy
-    timeout_s: float | None
-
-
 def get(conn: Connection, name: str) -> Flow:
     """The flow of that name.
 
@@ -59,19 +52,6 @@ def get(conn: Connection, name: str) -> Flow:
     if row is None:
         raise _missing(conn, name)
     return _record(row, followers.of(conn, [row.id]))
-
-
-def by_id(conn: Connection, flow_id: int) -> Flow:
-    """The flow of that number.
-
-    Raises:
-        NotFound: there is none.
-    """
-    if is_number(flow_id):
-        row = conn.execute(_select().where(flows.c.id == flow_id)).first()
-        if row is not None:
-            return _record(row, followers.of(conn, [row.id]))
-    raise NotFound("flow", flow_id)
 
 
 def all(conn: Connection, pipeline: str = "") -> list[Flow]:  # noqa: A001
@@ -274,14 +254,6 @@ def stamp(conn: Connection, name: str) -> Stamp | None:
     mark = "?" if conn.dialect.name == "sqlite" else "%s"
     row = driver(conn).execute(_STAMP + mark, (name,)).fetchone()
     return None if row is None else (row[0], row[1], row[2], row[3])
-
-
-def effective(flow: Flow, manifest: PipelineManifest) -> Effective:
-    """How its jobs run under that version of the pipeline."""
-    return Effective(
-        retry=manifest.retry if flow.retry is None else flow.retry,
-        timeout_s=manifest.timeout_s if flow.timeout_s is None else flow.timeout_s,
-    )
 
 
 def ids(conn: Connection, *, pipeline: str = "", limit: int = NUMBER_MAX) -> list[int]:

@@ -98,14 +98,6 @@ def all_versions(conn: Connection, pipeline_id: int, *, limit: int = 500) -> lis
     ]
 
 
-def by_fingerprint(conn: Connection) -> dict[tuple[str, str], tuple[int, int]]:
-    """The number of the pipeline and the version, by its name and fingerprint."""
-    query = select(
-        pipelines.c.name, versions.c.fingerprint, versions.c.pipeline_id, versions.c.version
-    ).join(pipelines, pipelines.c.id == versions.c.pipeline_id)
-    return {(name, mark): (number, version) for name, mark, number, version in conn.execute(query)}
-
-
 def published(conn: Connection) -> dict[int, tuple[str, str, int]]:
     """Of each published pipeline by its number: its name, fingerprint and published version."""
     query = select(

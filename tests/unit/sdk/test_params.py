@@ -13,7 +13,7 @@ import pytest
 
 from jobdeck import Pipeline, job, testing
 from jobdeck.domain.errors import InvalidValue
-from jobdeck.domain.schema import check_params
+from jobdeck.domain.schema import ParamsCheck
 
 
 class Colour(enum.Enum):
@@ -77,10 +77,10 @@ def test_a_model_is_the_schema(model: type[Any]) -> None:
     assert schema["additionalProperties"] is False
     assert schema["description"] == "Where to take it from."
     assert schema["properties"]["size"]["default"] == "small"
-    check_params({"city": "Delft", "inner": {"n": 3}}, schema)
+    ParamsCheck(schema).check({"city": "Delft", "inner": {"n": 3}})
     for wrong in ({}, {"city": 3}, {"city": "x", "size": "huge"}, {"city": "x", "more": 1}):
         with pytest.raises(InvalidValue):
-            check_params(wrong, schema)
+            ParamsCheck(schema).check(wrong)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -158,9 +158,9 @@ def test_a_pydantic_model_inside_a_signature_is_understood() -> None:
         return item.deep.k
 
     schema = send.manifest.params_schema
-    check_params({"item": {"deep": {"k": 1}}}, schema)
+    ParamsCheck(schema).check({"item": {"deep": {"k": 1}}})
     with pytest.raises(InvalidValue):
-        check_params({"item": {"deep": {"k": "x"}}}, schema)
+        ParamsCheck(schema).check({"item": {"deep": {"k": "x"}}})
     assert testing.run(send, item={"deep": {"k": 3}}).result == 3
     assert testing.run(send, item={"deep": {"k": "x"}}).reason == "invalid_config"
 
@@ -173,9 +173,9 @@ def test_a_recursive_model_keeps_its_definition() -> None:
         return name
 
     schema = pipeline.manifest.params_schema
-    check_params({"name": "a", "kids": [{"name": "b"}]}, schema)
+    ParamsCheck(schema).check({"name": "a", "kids": [{"name": "b"}]})
     with pytest.raises(InvalidValue):
-        check_params({"name": "a", "kids": [{"name": 1}]}, schema)
+        ParamsCheck(schema).check({"name": "a", "kids": [{"name": 1}]})
 
 
 class Tree(msgspec.Struct):
