@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jobdeck.cli.main import main
 from jobdeck.domain.states import Code
 from jobdeck.store.database import Store
+from tests.integration.commands import run
 from tests.integration.hands import Hands, define
 
 
@@ -24,13 +24,6 @@ def database() -> str:
 def _here(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     define(store)
     monkeypatch.setenv("JOBDECK_STORE", store.address)
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> Any:
-    capsys.readouterr()
-    assert main([*words, "--json"]) == code, words
-    out = capsys.readouterr().out
-    return json.loads(out) if out else None
 
 
 def test_some_and_all(capsys: pytest.CaptureFixture[str], store: Store) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
-from jobdeck.cli.main import main
 from jobdeck.store.database import Store
+from tests.integration.commands import run
 from tests.integration.hands import Hands, define
 
 
@@ -22,13 +19,6 @@ def database() -> str:
 def _here(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     define(store)
     monkeypatch.setenv("JOBDECK_STORE", store.address)
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> Any:
-    capsys.readouterr()
-    assert main([*words, "--json"]) == code, words
-    out = capsys.readouterr().out
-    return json.loads(out) if out else None
 
 
 def test_limits(capsys: pytest.CaptureFixture[str]) -> None:

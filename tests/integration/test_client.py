@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -26,19 +25,9 @@ from jobdeck.domain.states import Code, Reason, Status
 from jobdeck.store import files, logs
 from jobdeck.store.database import Store
 from tests.integration.api.served import TOKEN, Served
-from tests.integration.hands import Hands, define, manifest
+from tests.integration.hands import Hands, manifest
 
 CITY = {"city": "Gouda"}
-
-
-@pytest.fixture
-def here(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
-    path = tmp_path / "jobdeck.db"
-    shutil.copyfile(sqlite_template, path)
-    store = Store(f"sqlite:///{path}")
-    define(store)
-    yield store
-    store.close()
 
 
 @pytest.fixture(params=["store", "server"])

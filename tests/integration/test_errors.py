@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,16 +25,6 @@ CITIES = [{"city": str(number)} for number in range(3)]
 def database() -> str:
     """One is enough: the other is tested below."""
     return "sqlite"
-
-
-@pytest.fixture
-def here(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
-    path = tmp_path / "jobdeck.db"
-    shutil.copyfile(sqlite_template, path)
-    store = Store(f"sqlite:///{path}")
-    define(store)
-    yield store
-    store.close()
 
 
 def fail(store: Store, client: Client) -> list[int]:

@@ -21,10 +21,10 @@ from jobdeck.store import counters, idempotency
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import enqueue
 from tests.integration.api.caller import Caller
-from tests.integration.api.conftest import api, deck, here
+from tests.integration.api.conftest import api, deck, mounted
 from tests.integration.hands import ANA, ROOT, Hands, define
 
-__all__ = ["api", "deck", "here"]
+__all__ = ["api", "deck", "mounted"]
 
 CITY = {"city": "Ede"}
 BODY = {"params": CITY}

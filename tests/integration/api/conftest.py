@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from litestar import Litestar
@@ -15,18 +13,6 @@ from jobdeck.http.state import Deck
 from jobdeck.store.database import Store
 from tests.integration.api.caller import Caller
 from tests.integration.api.wired import wired
-from tests.integration.hands import define
-
-
-@pytest.fixture
-def here(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
-    """A store on SQLite with the pipeline `weather`."""
-    path = tmp_path / "jobdeck.db"
-    shutil.copyfile(sqlite_template, path)
-    store = Store(f"sqlite:///{path}", files=tmp_path / "files")
-    define(store)
-    yield store
-    store.close()
 
 
 @pytest.fixture
