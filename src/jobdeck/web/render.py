@@ -35,6 +35,13 @@ IN_PLACE = Markup(
 requests the last one counts, whatever is answered first."""
 
 
+IN_DIALOG = Markup(
+    'hx-target:inherited="#dialog-body" hx-swap:inherited="innerHTML" '
+    'hx-sync:inherited="#dialog-body:replace"'
+)
+"""For what holds many deeds, each of which opens its dialog."""
+
+
 class Pages:
     """The templates of one deck."""
 
@@ -74,6 +81,7 @@ class Pages:
             summary=status.summary,
             digest=lambda text: hashlib.sha256(text.encode()).hexdigest()[:8],
             in_place=IN_PLACE,
+            in_dialog=IN_DIALOG,
             places=places,
             watch_cookie=self.watch_cookie,
             statuses=status.ORDER,
