@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import Connection, func, select
 
 from jobdeck.domain.clock import Micros
@@ -11,12 +11,6 @@ from jobdeck.domain.states import Code
 from jobdeck.store import counters, listing
 from jobdeck.store.rows import among
 from jobdeck.store.tables import jobs, ready, running
-
-COUNTED = 20_000
-"""Jobs that a filter means are counted up to this many, where the counters cannot tell."""
-
-_LOOKS = 20
-_STEP = 5000
 
 
 class Survey(Struct, frozen=True, kw_only=True):
@@ -32,19 +26,13 @@ def survey(
     conn: Connection, wanted: JobFilter, *, upto: int, now: Micros, examples: int = 5
 ) -> Survey:
     """How many jobs up to that number the filter means; reads a bounded number of rows."""
-    found: list[int] = []
+    some, _ = listing.numbers(conn, wanted, after=0, upto=upto, limit=examples, now=now)
     if counters.can_tell(wanted) and not wanted.roots:
-        some, _ = listing.numbers(conn, wanted, after=0, upto=upto, limit=examples, now=now)
         return Survey(number=counters.matching(conn, wanted), examples=some)
-    after: int | None = 0
-    for _ in range(_LOOKS):
-        some, after = listing.numbers(
-            conn, wanted, after=after or 0, upto=upto, limit=_STEP, now=now
-        )
-        found += some
-        if after is None or len(found) >= COUNTED:
-            break
-    return Survey(number=len(found), more=after is not None, examples=found[:examples])
+    low, high = wanted.id
+    within = structs.replace(wanted, id=(low, upto if high is None else min(high, upto)))
+    counted = listing.count(conn, within, now)
+    return Survey(number=counted.n, more=not counted.exact, examples=some)
 
 
 def newest(conn: Connection) -> int:
