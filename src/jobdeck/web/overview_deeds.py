@@ -12,6 +12,7 @@ from jobdeck.actions import recovery
 from jobdeck.actions import schedules as schedule_actions
 from jobdeck.domain import clock
 from jobdeck.domain.liveness import STALE_S
+from jobdeck.domain.records import Queue
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
@@ -20,6 +21,7 @@ from jobdeck.web import deeds
 from jobdeck.web.deeds import Done, Form
 from jobdeck.web.fields import Answers, reason, reason_field
 from jobdeck.web.formats import number, plural
+from jobdeck.web.queue_deeds import AT_ONCE, SLOWLY, stop_many
 from jobdeck.web.render import AnyRequest, AtPages
 from jobdeck.web.troubles import STUCK
 
@@ -30,12 +32,16 @@ class _Deed(NamedTuple):
     icon: str
     danger: bool
     targets: Callable[[Deck], str]
-    act: Callable[[Deck, Actor, str], str]
+    act: Callable[[Deck, Actor, str], str | tuple[str, int]]
+
+
+def _with_pending(deck: Deck) -> list[Queue]:
+    with deck.store.read() as conn:
+        return [q for q in queues.all(conn, clock.now()) if q.pending and not q.builtin]
 
 
 def _waiting(deck: Deck) -> str:
-    with deck.store.read() as conn:
-        found = [q for q in queues.all(conn, clock.now()) if q.pending and not q.builtin]
+    found = _with_pending(deck)
     if not found:
         return "No job is pending at this moment."
     total = sum(q.pending for q in found)
@@ -43,11 +49,16 @@ def _waiting(deck: Deck) -> str:
     more = f" and {plural(len(found) - 10, 'more queue')}" if len(found) > 10 else ""
     return (
         f"{plural(total, 'pending job')} will be stopped, in {named}{more}. Running, scheduled and "
-        "retrying jobs are not touched."
+        f"retrying jobs are not touched.{SLOWLY if total > AT_ONCE else ''}"
     )
 
 
-def _stop_queues(deck: Deck, actor: Actor, reason: str) -> str:
+def _stop_queues(deck: Deck, actor: Actor, reason: str) -> str | tuple[str, int]:
+    found = _with_pending(deck)
+    total = sum(q.pending for q in found)
+    if total > AT_ONCE:
+        job = stop_many(deck, actor, reason, [q.name for q in found])
+        return f"Job {job} stops {plural(total, 'job')}, one after the other.", job
     done = queue_actions.stop(deck.store, actor, reason, queue_actions.ALL)
     return f"{plural(done.total, 'job')} stopped in {plural(len(done.queues), 'queue')}."
 
@@ -168,9 +179,10 @@ async def do(request: AnyRequest, deck: AtDeck, pages: AtPages, actor: By) -> Re
     path = _path(request, deck)
 
     def act(given: Answers) -> Done:
-        notice = _DEEDS[path].act(deck, actor, reason(given, required=True))
+        told = _DEEDS[path].act(deck, actor, reason(given, required=True))
         pages.forget("stuck")
-        return Done(notice=notice, to="/")
+        notice, job = told if isinstance(told, tuple) else (told, None)
+        return Done(notice=notice, to="/", watch=job, link=f"/jobs/{job}" if job else "")
 
     return await deeds.do(pages, request, partial(_form, deck, path), act)
 

@@ -7,11 +7,15 @@ from typing import Any, NamedTuple
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from jobdeck.actions import bulk
 from jobdeck.actions import queues as actions
 from jobdeck.domain import clock
 from jobdeck.domain.builtin import SCHEDULER
+from jobdeck.domain.bulk import Order
+from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import Queue
 from jobdeck.domain.roles import Actor
+from jobdeck.domain.states import Status
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import queues
@@ -23,6 +27,14 @@ from jobdeck.web.render import AnyRequest, AtPages
 
 PATHS = [f"/queues/{name}" for name in ("stop", "pause", "resume")]
 
+AT_ONCE = 1000
+"""So few jobs are stopped while the caller waits; more of them by a job of the queue BULK."""
+
+SLOWLY = (
+    " A job of the queue BULK does it: it shows how far it is and can be stopped. Jobs that begin "
+    "before their turn are asked to stop, too."
+)
+
 
 class _Deed(NamedTuple):
     verb: str
@@ -31,11 +43,28 @@ class _Deed(NamedTuple):
     danger: bool
     required: bool
     about: Callable[[Queue], str]
-    act: Callable[[Deck, Actor, str, str], str]
+    act: Callable[[Deck, Actor, str, str], str | tuple[str, int]]
 
 
-def _stop(deck: Deck, actor: Actor, reason: str, name: str) -> str:
+def _stop(deck: Deck, actor: Actor, reason: str, name: str) -> str | tuple[str, int]:
+    with deck.store.read() as conn:
+        queue = queues.get(conn, name, clock.now())
+    if _long(queue):
+        job = stop_many(deck, actor, reason, [name])
+        return f"job {job} stops {plural(queue.pending, 'job')}, one after the other", job
     return f"{plural(actions.stop(deck.store, actor, reason, name).total, 'job')} stopped"
+
+
+def _long(queue: Queue) -> bool:
+    return queue.pending > AT_ONCE and not queue.builtin
+
+
+def stop_many(deck: Deck, actor: Actor, reason: str, names: list[str]) -> int:
+    """Create the job that stops all that is pending in these queues now; gives its number."""
+    wanted = JobFilter(queue=",".join(names), status=(Status.PENDING,))
+    text = f"queue:{wanted.queue} status:pending"
+    order = Order(action="stop")
+    return bulk.start(deck.store, actor, reason, order, wanted=wanted, text=text).id
 
 
 def _pause(deck: Deck, actor: Actor, reason: str, name: str) -> str:
@@ -151,7 +180,8 @@ def _form(deck: Deck, name: str, names: list[str], given: Answers) -> Form:
         address=f"/queues/{name}",
         back="/queues",
         title=f"{deed.verb} {what}?",
-        text=deed.text if len(names) > 1 else deed.text.replace("Their", "Its", 1),
+        text=(deed.text if len(names) > 1 else deed.text.replace("Their", "Its", 1))
+        + (SLOWLY if name == "stop" and any(map(_long, found)) else ""),
         submit=f"{deed.verb} {what if len(names) > 1 else 'the queue'}",
         icon=deed.icon,
         danger=deed.danger,

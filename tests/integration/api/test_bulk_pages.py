@@ -9,10 +9,13 @@ import httpx
 import pytest
 
 from jobdeck.domain import clock
+from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.roles import Actor, Role
+from jobdeck.domain.states import Status
 from jobdeck.http import auth, csrf
 from jobdeck.store import jobs, sessions
 from jobdeck.store.database import Store
+from jobdeck.web import overview_deeds, queue_deeds
 from tests.integration.actions.test_bulk import at_work, ended
 from tests.integration.api.caller import Caller
 
@@ -119,3 +122,31 @@ def test_what_became_of_each(api: Caller, pages: Caller, here: Store) -> None:
     assert pages.call("GET", f"//jobs/{number}/items?outcome=odd").status_code == 422
     for path in ("//jobs/1/items", "//jobs/999/items"):
         assert pages.call("GET", path).status_code == 404
+
+
+def test_a_long_queue_is_stopped_by_a_job(
+    api: Caller, pages: Caller, here: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_deeds, "AT_ONCE", 2)
+    monkeypatch.setattr(overview_deeds, "AT_ONCE", 2)
+    made = create(api, 3)
+    with here.read() as conn:
+        queue = jobs.get(conn, made[0]).queue
+    assert (
+        "A job of the queue BULK does it" in pages.call("GET", f"//queues/stop?queue={queue}").text
+    )
+    done = send(pages, "/queues/stop", {"queue": queue, "reason": "spring"})
+    assert done.status_code == 303, done.text
+    with here.read() as conn:
+        (job,) = jobs.find(conn, JobFilter(queue="BULK")).items
+        assert job.params["filter"] == f"queue:{queue} status:pending"
+    with at_work(here):
+        ended(here, job.id)
+    with here.read() as conn:
+        assert {jobs.get(conn, each).status for each in made} == {Status.STOPPED}
+
+    create(api, 3)
+    assert "A job of the queue BULK does it" in pages.call("GET", "//queues/all/stop").text
+    assert send(pages, "/queues/all/stop", {"reason": "spring"}).status_code == 303
+    with here.read() as conn:
+        assert jobs.find(conn, JobFilter(queue="BULK")).items[0].id > job.id
