@@ -200,6 +200,12 @@ def test_running_again_checks_the_parameters(site: Site, visit: Visit) -> None:
     assert job.params["days"] == 3
     assert job.retry_of == job_id
     assert params
+    related = page.get_by_role("region", name="Related jobs")
+    related.get_by_role("listitem").filter(has_text="Made from").get_by_role("link").click()
+    again = related.get_by_role("listitem").filter(has_text="Run again as")
+    expect(again).to_contain_text("pending")
+    again.get_by_role("link", name=str(number)).click()
+    expect(page).to_have_url(f"{site.address}/jobs/{number}")
 
 
 @pytest.mark.walks("/jobs/{job_id}/delete")

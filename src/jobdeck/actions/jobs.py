@@ -80,7 +80,11 @@ def run_again(tx: Tx, job_id: int, params: dict[str, Any], *, once: Once | None 
         priority=old.priority,
     )
     origin = Origin(source="manual", created_by=tx.actor.name, retry_of=old.id)
-    return _create(tx, item, origin, once)
+    made = _create(tx, item, origin, once)
+    if not made.kept:
+        events.run_again(tx.conn, old.id, made.id, tx.now, tx.reason, tx.actor.name)
+        tx.changed("job", old.id, "run_again")
+    return made
 
 
 def _known(tx: Tx, once: Once | None) -> Job | None:

@@ -1,5 +1,6 @@
 """What happened to a job, in order."""
 
+import re
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
@@ -38,6 +39,24 @@ def add_all(
     """Note the same of several jobs."""
     rows = [(each, at, kind, clean(message), clean(actor), attempt) for each in job_ids]
     insert_rows(conn, events, ("job_id", "at", "kind", "message", "actor", "attempt"), rows)
+
+
+_RUN_AGAIN = "run_again"
+_AS_JOB = re.compile(r"as job (\d+)")
+
+
+def run_again(
+    conn: Connection, job_id: int, made: int, at: Micros, reason: str, actor: str
+) -> None:
+    """Note that another job was made from it."""
+    why = f": {reason}" if reason else ""
+    add(conn, job_id, at, _RUN_AGAIN, f"as job {made}{why}", actor)
+
+
+def made_from(noted: Sequence[Event]) -> list[int]:
+    """The numbers of the jobs that were made from one, by its events."""
+    found = [_AS_JOB.match(each.message) for each in noted if each.kind == _RUN_AGAIN]
+    return [int(match[1]) for match in found if match]
 
 
 def of_job(conn: Connection, job: Job) -> list[Event]:

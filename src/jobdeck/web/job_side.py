@@ -23,6 +23,9 @@ CALLS = 50
 BODY_CHARS = 4_000
 """So much of the body of a recorded call is shown."""
 
+MADE = 10
+"""So many of the jobs that were made from it are named, the newest."""
+
 _COMMAND_CHARS = 600
 _DID = {
     "pause": "paused",
@@ -68,6 +71,7 @@ def html(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
         else []
     )
     found = calls.of_job(conn, job.id, limit=CALLS + 1)
+    noted = events.of_job(conn, job)
     return pages.html(
         "job/side.html",
         job=job,
@@ -80,7 +84,8 @@ def html(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
         more_children=bool(counts) and sum((counts or {}).values()) > CHILDREN,
         calls=found[:CALLS],
         more_calls=len(found) > CALLS,
-        events=events.of_job(conn, job),
+        events=noted,
+        made=jobs.load(conn, events.made_from(noted)[-MADE:]),
         neighbours=surroundings.neighbours(conn, job),
         group=group_of(conn, job, now),
         meanwhile=[
