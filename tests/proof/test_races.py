@@ -23,6 +23,7 @@ from jobdeck.engine.calls import answer
 from jobdeck.engine.doubt import Doubt, settle
 from jobdeck.engine.inbox import Inbox
 from jobdeck.engine.maintenance import Maintenance
+from jobdeck.engine.pool import Pool, PoolOptions
 from jobdeck.engine.reaper import Reaper
 from jobdeck.engine.steady import SteadyClock
 from jobdeck.http.live import Feed
@@ -394,5 +395,15 @@ def test_a_live_pool_is_not_buried_because_the_store_was_away(
     assert reaper.reap() == 1
 
 
-def unreachable(_reaper: Reaper) -> int:
+def test_a_pool_told_to_end_while_the_store_is_away_drains(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Pool(store, PoolOptions(target="nothing", workers=0))
+    pool._told.end = True
+    monkeypatch.setattr(store, "write", unreachable)
+    assert pool._finished()
+    assert pool._end_by is not None
+
+
+def unreachable(*_: object) -> int:
     raise StoreUnreachable("away")

@@ -5,6 +5,7 @@ interpreter lock from the database's statements, row by row. Each turn of its lo
 the workers say, writes it in one transaction, claims more in the same one, and hands it out.
 """
 
+import contextlib
 import gc
 import selectors
 import time
@@ -159,7 +160,8 @@ class Pool:
         now = clock.now()
         if self._end_by is None:
             self._end_by = now + round(self.options.drain_s * SECOND)
-            with self.store.write() as conn:
+            # Only to be seen: running jobs may end by themselves also while the store is away.
+            with contextlib.suppress(StoreError), self.store.write() as conn:
                 pools.set_state(conn, self._lease.pool_id, "draining")
             self._crew.recall_all()
         busy = any(worker.handed for worker in self._crew.workers)
