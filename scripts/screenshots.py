@@ -46,7 +46,7 @@ def main(folder: str = "screenshots") -> None:
     """Take every picture."""
     chromium = find_chromium()
     if chromium is None:
-        sys.exit("There is no Chromium; on Debian: apt-get install chromium")
+        sys.exit("There is no Chromium; on Debian: apt-get install chromium-headless-shell")
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as stores:

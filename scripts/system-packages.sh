@@ -5,12 +5,14 @@
 set -eu
 
 packages=""
-command -v chromium >/dev/null 2>&1 || packages="$packages chromium fonts-liberation"
+command -v chromium-headless-shell >/dev/null 2>&1 ||
+    packages="$packages chromium-headless-shell fonts-liberation"
 [ -n "$packages" ] || exit 0
 
 debian=$(. /etc/os-release 2>/dev/null && echo "${ID:-}") || debian=""
 if [ "$debian" != debian ] || [ "$(id -u)" != 0 ]; then
-    echo "Not installing$packages: only as root on Debian. Tests that need them may be skipped." >&2
+    command -v chromium >/dev/null 2>&1 ||
+        echo "Not installing$packages: only as root on Debian. Tests may be skipped." >&2
     exit 0
 fi
 

@@ -45,8 +45,12 @@ class Need:
 
 @cache
 def find_chromium() -> str | None:
-    """Return the path of a Chromium or Chrome."""
-    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+    """Return the path of a Chromium or Chrome; of one without a window if there is one.
+
+    That takes a third of the time to open a page.
+    """
+    names = ("chromium-headless-shell", "chromium", "chromium-browser")
+    for name in (*names, "google-chrome", "google-chrome-stable"):
         if path := shutil.which(name):
             return path
     for app in ("Chromium", "Google Chrome"):
@@ -58,7 +62,8 @@ def find_chromium() -> str | None:
 
 NEEDS = {
     "chromium": Need(
-        find_chromium, "Debian: apt-get install chromium; macOS: brew install --cask chromium"
+        find_chromium,
+        "Debian: apt-get install chromium-headless-shell; macOS: brew install --cask chromium",
     ),
 }
 
