@@ -18,13 +18,13 @@ class ViewsApi(Controller):
     tags = ("jobs",)
 
     @get(opt=VIEWER, sync_to_thread=True)
-    def all(self, deck: AtDeck, actor: By) -> Items[answers.View]:
+    def all_views(self, deck: AtDeck, actor: By) -> Items[answers.View]:
         """Your own lists of jobs that have names."""
         with deck.store.read() as conn:
             return Items([answers.View.of(view) for view in views.of(conn, actor.name)])
 
     @post(opt=VIEWER, status_code=201, sync_to_thread=True)
-    def save(
+    def save_view(
         self, deck: AtDeck, actor: By, data: JSONBody[requests.NewView]
     ) -> Response[answers.View]:
         """Keep a list under a name; one of your own with that name becomes this one."""
@@ -32,7 +32,7 @@ class ViewsApi(Controller):
         return Response(answers.View.of(made), status_code=201)
 
     @patch("/{view_id:int}", opt=VIEWER, sync_to_thread=True)
-    def rename(
+    def rename_view(
         self, deck: AtDeck, actor: By, view_id: FromPath[int], data: JSONBody[requests.ViewName]
     ) -> answers.View:
         """Give one of your own another name."""
@@ -40,6 +40,8 @@ class ViewsApi(Controller):
         return answers.View.of(found)
 
     @delete("/{view_id:int}", opt=VIEWER, sync_to_thread=True)
-    def delete(self, deck: AtDeck, actor: By, view_id: FromPath[int], reason: Reason = "") -> None:
+    def delete_view(
+        self, deck: AtDeck, actor: By, view_id: FromPath[int], reason: Reason = ""
+    ) -> None:
         """Forget one of your own; the jobs that it shows stay as they are."""
         actions.delete(deck.store, actor, reason, view_id)
