@@ -59,9 +59,7 @@ class Result:
     @property
     def counts(self) -> Counts:
         """The counts of all steps together."""
-        states = self.steps.values()
-        names = Counts.__struct_fields__
-        return Counts(**{n: sum(getattr(state.counts, n) for state in states) for n in names})
+        return Counts.of_all(state.counts for state in self.steps.values())
 
     def completed(self) -> Result:
         """The same result.

@@ -10,6 +10,7 @@ from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from jobdeck.client import shapes
+from jobdeck.domain import numbers
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.live import Batch, Topic
@@ -55,8 +56,8 @@ async def stream(
     that the stream lives."""
     topics = _read_topics(topic or (), ref)
     last = request.headers.get("last-event-id", "")
-    if last.isascii() and last.isdecimal() and len(last) < 19:
-        after = int(last)
+    if (number := numbers.read(last)) is not None:
+        after = number
     start = await deck.hub.latest() if after is None else after
     return Stream(
         _events(deck, topics, start),

@@ -11,7 +11,7 @@ from jobdeck.api.flows import given
 from jobdeck.api.jobs import created
 from jobdeck.api.kinds import Items, Reason
 from jobdeck.client import requests, shapes
-from jobdeck.domain import clock, cron
+from jobdeck.domain import clock, cron, numbers
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound
 from jobdeck.domain.records import Schedule
@@ -158,6 +158,7 @@ def one_or_all(text: str, kind: str) -> int | None:
     """
     if text.lower() == actions.ALL:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+    number = numbers.read(text)
+    if number is None:
         raise NotFound(kind, text, "Give a number, or all.")
-    return int(text)
+    return number

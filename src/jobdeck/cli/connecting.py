@@ -64,10 +64,12 @@ def number_or_all(text: str, field: str) -> int | None:
     Raises:
         InvalidValue: it is neither.
     """
+    from jobdeck.domain import numbers
     from jobdeck.domain.errors import InvalidValue
 
     if text.lower() == "all":
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+    number = numbers.read(text)
+    if number is None:
         raise InvalidValue(field, f"{text!r} is neither a number nor all")
-    return int(text)
+    return number

@@ -8,6 +8,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import ANY, JobFilter, names
 from jobdeck.domain.filterterms import Term
+from jobdeck.domain.numbers import must_read
 from jobdeck.domain.states import FINAL, Reason, Status
 
 ENDED = tuple(status for status in Status if status in FINAL)
@@ -130,7 +131,7 @@ def _add_one(values: dict[str, Any], name: str, text: str) -> None:
         found = _reasons(text) if name == "reason" else _list(text, name)
         values[name] = tuple(dict.fromkeys((*values.get(name, ()), *found)))
     else:
-        values["error_group" if name == "error" else name] = filtervalues.number(text, name)
+        values["error_group" if name == "error" else name] = must_read(text, name)
 
 
 def _add_status(values: dict[str, Any], text: str, negated: bool) -> None:

@@ -13,13 +13,6 @@ NUMBER_MAX = 2**53
 TIME_MAX = 2**62
 
 
-def number(text: str, name: str) -> int:
-    """The number of a thing."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise InvalidValue(name, f"{text!r} is not a number")
-    return int(text)
-
-
 def numbers(text: str, name: str) -> Range:
     """`5`, `>5`, `>=5`, `<5`, `<=5`, `5..9`, `5..` or `..9`."""
     return _range(text, name, _whole, 1)

@@ -1,5 +1,6 @@
 """What a store tells: one frozen record for each noun. Times are microseconds, see `clock`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -115,6 +116,13 @@ class Counts(Struct, frozen=True, kw_only=True):
     skipped: int = 0
     commits: int = 0
     rollbacks: int = 0
+
+    @classmethod
+    def of_all(cls, some: Iterable["Counts"]) -> "Counts":
+        """What they make together."""
+        each = list(some)
+        names = cls.__struct_fields__
+        return cls(**{name: sum(getattr(counts, name) for counts in each) for name in names})
 
 
 class Step(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from jobdeck.actions import bulk as actions
 from jobdeck.actions import export as export_actions
-from jobdeck.domain import bulk, clock
+from jobdeck.domain import bulk, clock, numbers
 from jobdeck.domain.bulk import AT_ONCE, Bulk, Order
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import Job
@@ -174,8 +174,7 @@ async def _meant(request: AnyRequest, deck: Deck) -> _Meant:
         ids = deeds.numbers(await deeds.chosen(request, "id"), "job")
         return _Meant(ids, None, "", 0, {})
     query = jobs_query.read(request)
-    text = str(request.query_params.get("upto", ""))
-    upto = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    upto = numbers.read(str(request.query_params.get("upto", ""))) or 0
     if not upto:
         upto = await deck.run(lambda: _newest(deck))
     # A list that folds children under their parents means all that it shows, also the folded.

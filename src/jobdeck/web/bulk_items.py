@@ -6,7 +6,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 from sqlalchemy import Connection
 
-from jobdeck.domain import builtin, clock
+from jobdeck.domain import builtin, clock, numbers
 from jobdeck.domain.bulk import OUTCOMES
 from jobdeck.domain.errors import NotFound
 from jobdeck.domain.records import Job
@@ -26,8 +26,7 @@ def page(request: AnyRequest, pages: AtPages, job_id: FromPath[int]) -> Response
     """All of them, by number, a page at a time."""
     given = request.query_params
     outcome = str(given.get("outcome", ""))
-    text = str(given.get("after", ""))
-    after = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    after = numbers.read(str(given.get("after", ""))) or 0
     with pages.deck.store.read() as conn:
         job = jobs.get(conn, job_id)
         if job.flow != builtin.BULK.name:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from jobdeck.domain import clock
 from jobdeck.domain.errors import InvalidValue, JobdeckError, NotFound
+from jobdeck.domain.numbers import read
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http import problems
 from jobdeck.web import formats, watching
@@ -128,10 +129,13 @@ def numbers(texts: Sequence[str], kind: str) -> list[int]:
     Raises:
         NotFound: one is no number.
     """
+    found = []
     for text in texts:
-        if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        number = read(text)
+        if number is None:
             raise NotFound(kind, text)
-    return [int(text) for text in texts]
+        found.append(number)
+    return found
 
 
 def each(

@@ -9,9 +9,10 @@ from msgspec import Struct, structs
 from sqlalchemy import Connection
 
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.errors import InvalidValue, JobdeckError, NotFound
+from jobdeck.domain.errors import JobdeckError, NotFound
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.numbers import read_if_any
 from jobdeck.domain.records import Counts, Flow, Job, Pipeline, Step
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http.auth import VIEWER
@@ -70,15 +71,7 @@ class Details(Struct, frozen=True, kw_only=True):
 def _read(request: AnyRequest) -> FlowQuery:
     given = request.query_params
     names = ("job", "before", "after")
-    return FlowQuery(**{name: _number(str(given.get(name, "")), name) for name in names})
-
-
-def _number(text: str, name: str) -> int | None:
-    if not text:
-        return None
-    if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise InvalidValue(name, f"{text!r} is not the number of a job")
-    return int(text)
+    return FlowQuery(**{n: read_if_any(str(given.get(n, "")), n) for n in names})
 
 
 @get("/flows/{name:str}", opt=VIEWER, sync_to_thread=True)
@@ -206,11 +199,5 @@ def _details(
         job=job,
         steps=found,
         counted=any(step.counts != Counts() for step in found),
-        total=_total(found),
+        total=Counts.of_all(step.counts for step in found),
     ), ""
-
-
-def _total(found: list[Step]) -> Counts:
-    names = Counts.__struct_fields__
-    sums = {name: sum(getattr(step.counts, name) for step in found) for name in names}
-    return Counts(**sums)

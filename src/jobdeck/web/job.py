@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from litestar.response import File, Stream
 from sqlalchemy import Connection
 
-from jobdeck.domain import clock
+from jobdeck.domain import clock, numbers
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import JobdeckError, NotFound
 from jobdeck.domain.manifest import PipelineManifest
@@ -103,7 +103,7 @@ def _frame(
 def _maker(job: Job) -> int | None:
     """The job whose code created this one."""
     kind, _, number = job.created_by.partition(" ")
-    return int(number) if kind == "job" and number.isdecimal() else None
+    return numbers.read(number) if kind == "job" else None
 
 
 def _work(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
@@ -136,7 +136,7 @@ def _total(found: Sequence[Step]) -> Counts | None:
     """What all steps did together; None if none of them counts."""
     if all(step.counts == Counts() for step in found):
         return None
-    return Counts(**{n: sum(getattr(s.counts, n) for s in found) for n in Counts.__struct_fields__})
+    return Counts.of_all(step.counts for step in found)
 
 
 def _manifest(conn: Connection, job: Job) -> PipelineManifest | None:

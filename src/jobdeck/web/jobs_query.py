@@ -11,6 +11,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import JobFilter, check_sort
 from jobdeck.domain.filterterms import Term
+from jobdeck.domain.numbers import read_if_any
 from jobdeck.web.render import AnyRequest
 
 RANGES: Final = (
@@ -180,7 +181,7 @@ def read(request: AnyRequest) -> JobsQuery:
         open=tuple(
             number
             for text in given.getall("open", [])[-_OPEN_MAX:]
-            if (number := _number(text, "open")) is not None
+            if (number := read_if_any(text, "open")) is not None
         ),
     )
     own = [
@@ -209,14 +210,6 @@ def _created(given: Any) -> list[Term]:
                 filtervalues.moment(value, 0, name)
         return [Term("created", f"{low}..{high}")]
     return [Term("created", f">{text}")] if text and text != "custom" else []
-
-
-def _number(text: str, name: str) -> int | None:
-    if not text:
-        return None
-    if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise InvalidValue(name, f"{text!r} is not a number")
-    return int(text)
 
 
 def _text(text: str, name: str) -> str:

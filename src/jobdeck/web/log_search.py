@@ -12,6 +12,7 @@ from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import LogFilter, Page
+from jobdeck.domain.numbers import read_if_any
 from jobdeck.domain.records import FoundLine
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck
@@ -84,7 +85,7 @@ class LogsQuery(Struct, frozen=True, kw_only=True):
             level=self.level,
             pipeline=self.pipeline,
             flow=self.flow,
-            job=job_log.number(self.job, "job"),
+            job=read_if_any(self.job, "job"),
             after=after,
             before=before,
         )

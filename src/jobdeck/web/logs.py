@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from jobdeck.domain import clock
 from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.numbers import read_if_any
 from jobdeck.domain.records import LogLine
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import AtDeck, Deck
@@ -86,21 +87,10 @@ def read(request: AnyRequest) -> LogQuery:
     level = str(given.get("level", ""))
     if level and level not in logs.LEVELS:
         raise InvalidValue("level", f"{level!r} is none of {', '.join(logs.LEVELS)}")
-    numbers = {n: number(str(given.get(n, "")), n) for n in ("attempt", "line", "before", "after")}
+    numbers = {
+        n: read_if_any(str(given.get(n, "")), n) for n in ("attempt", "line", "before", "after")
+    }
     return LogQuery(level=level, find=str(given.get("find", "")).replace("\0", ""), **numbers)
-
-
-def number(text: str, name: str) -> int | None:
-    """The number that a query says, if any.
-
-    Raises:
-        InvalidValue: it is none.
-    """
-    if not text:
-        return None
-    if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise InvalidValue(name, f"{text!r} is not a number")
-    return int(text)
 
 
 def first(conn: Connection, job_id: int, query: LogQuery) -> Lines:

@@ -7,7 +7,7 @@ from litestar.response import Stream
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from jobdeck.domain import clock
+from jobdeck.domain import clock, numbers
 from jobdeck.http.auth import VIEWER
 from jobdeck.store import flows, jobs, pipelines, queues
 from jobdeck.web import live
@@ -41,9 +41,9 @@ def find(request: AnyRequest, pages: AtPages) -> Response[str]:
 
 def _entries(pages: AtPages, conn: Connection, text: str) -> Iterator[Entry]:
     wanted = text.lower()
-    number = text.removeprefix("#")
-    if number.isascii() and number.isdecimal() and len(number) < 19:
-        for job in jobs.load(conn, [int(number)]):
+    number = numbers.read(text.removeprefix("#"))
+    if number is not None:
+        for job in jobs.load(conn, [number]):
             yield Entry(
                 kind=job.status.value,
                 name=f"Job {job.id} of {job.flow}",

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from jobdeck.actions import flows as flow_actions
 from jobdeck.actions import pipelines as actions
-from jobdeck.domain import clock
+from jobdeck.domain import clock, numbers
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.records import Flow, Pipeline
 from jobdeck.domain.roles import Actor, Role
@@ -82,11 +82,11 @@ async def do(
 
 
 def _publish(deck: Deck, actor: Actor, name: str, given: Answers) -> str:
-    text = given.get("version", "")
-    if not text.isdecimal():
+    version = numbers.read(given.get("version", ""))
+    if version is None:
         raise InvalidValue("version", "choose one of the versions")
     why = reason(given, required=False)
-    found = actions.publish(deck.store, actor, why, name, version=int(text))
+    found = actions.publish(deck.store, actor, why, name, version=version)
     return f"Jobs of {name} now run version {found.published_version}."
 
 

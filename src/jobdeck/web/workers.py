@@ -7,6 +7,7 @@ from litestar import Response, get
 from litestar.response import Stream
 from sqlalchemy import Connection
 
+from jobdeck.domain import numbers
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.records import Worker
 from jobdeck.domain.roles import Actor, Role
@@ -56,9 +57,8 @@ async def stream(request: AnyRequest, pages: AtPages, actor: By) -> Stream:
 
 def _table(request: AnyRequest) -> "Table[Worker]":
     asked = request.query_params
-    pool = str(asked.get("pool", ""))
-    chosen = pool if pool.isascii() and pool.isdecimal() else ""
-    return tables.read(COLUMNS, asked, ("busy",), pool=chosen)
+    pool = numbers.read(str(asked.get("pool", "")))
+    return tables.read(COLUMNS, asked, ("busy",), pool="" if pool is None else str(pool))
 
 
 def _view(pages: Pages, table: "Table[Worker]", actor: Actor) -> View:
