@@ -203,18 +203,21 @@ PLACES = ("ready", "running", "delayed")
 
 
 def wait_until_done(store: Any, site: Site, patience_s: float) -> None:
-    """Wait until no job is open, as long as some end; else tell how things stand."""
+    """Wait until no job is open and no killed pool is listed, as long as some go; else tell how
+    things stand."""
     last, deadline = -1, 0.0
     while True:
         with store.read() as conn:
             left = {p: conn.execute(text(f"SELECT count(*) FROM {p}")).scalar_one() for p in PLACES}
+            pids = conn.execute(text("SELECT pid FROM pools")).scalars()
+            left["killed pools"] = sum(not psutil.pid_exists(pid) for pid in pids)
         if not any(left.values()):
             return
         site.tend()
         if sum(left.values()) != last:
             last, deadline = sum(left.values()), time.monotonic() + patience_s
         if time.monotonic() > deadline:
-            raise AssertionError(f"no job ends any more: {left}; {standing(store)}")
+            raise AssertionError(f"nothing ends any more: {left}; {standing(store)}")
         time.sleep(0.1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -52,7 +53,8 @@ def crash(
         store.close()
     except BaseException:
         for up in site.ups:
-            sys.stderr.write(up.said()[-20_000:])
+            with contextlib.suppress(ValueError):  # it has ended, and its output is gone
+                sys.stderr.write(up.said()[-20_000:])
         raise
     finally:
         load.end()
