@@ -92,7 +92,8 @@ def _keyed(
 ) -> list[tuple[int, ...]]:
     """Numbers of jobs with their keys, of which smaller ones come first: two numbers for each
     column, and what has no value comes last."""
-    keys = [part for key in order for part in _key(key)]
+    values = ", ".join(f"{_VALUES[key.lstrip('-')]} AS v{n}" for n, key in enumerate(order))
+    keys = [part for n, key in enumerate(order) for part in _key(key, f"v{n}")]
     columns = ", ".join(f"{part} AS k{n}" for n, part in enumerate(keys))
     names = ", ".join(f"k{n}" for n in range(len(keys)))
     way = "DESC" if before else "ASC"
@@ -102,9 +103,13 @@ def _keyed(
         marks = ", ".join(f":place{n}" for n in range(len(keys)))
         where = f"WHERE ({names}) {'<' if before else '>'} ({marks})"
         binds = {f"place{n}": int(value) for n, value in enumerate(place)}
-    meant = walks.rows(conn, plan, f"jobs.id AS id, {columns}")
+    meant = walks.rows(conn, plan, f"jobs.id AS id, {values}")
+    if conn.dialect.name != "sqlite":
+        # Else PostgreSQL works each value out for both parts of its key.
+        meant += " OFFSET 0"
+    keyed = f"SELECT id, {columns} FROM ({meant}) AS valued"  # noqa: S608
     sql = (
-        f"SELECT id, {names} FROM ({meant}) AS meant {where} "  # noqa: S608
+        f"SELECT id, {names} FROM ({keyed}) AS keyed {where} "  # noqa: S608
         f"ORDER BY {', '.join(f'k{n} {way}' for n in range(len(keys)))} LIMIT :count"
     )
     plan.binds["now"] = now
@@ -112,8 +117,7 @@ def _keyed(
     return [tuple(row) for row in found]
 
 
-def _key(key: str) -> tuple[str, str]:
-    value = f"({_VALUES[key.lstrip('-')]})"
+def _key(key: str, value: str) -> tuple[str, str]:
     sign = "-" if key.startswith("-") else ""
     if key.lstrip("-") in _ALWAYS:
         return "0", f"{sign}{value}"
