@@ -252,6 +252,8 @@ def test_everything_that_matches_is_changed_by_a_job(real: Real, visit: Visit) -
     assert {real.job(each).priority for each in made} == {7}
 
     dialog = everything(page, real, "flow:quick status:pending", "Move")
+    dialog.get_by_role("button", name="Move 120 jobs").click()
+    expect(dialog.locator("#queue-error")).to_contain_text("the queue to move the jobs to")
     dialog.get_by_label("Queue").select_option("mules")
     dialog.get_by_role("button", name="Move 120 jobs").click()
     follow(page, "completed", "120 moved")

@@ -288,6 +288,6 @@ def _own_fields(verb: str, known: list[str]) -> list[Field]:
     if verb == "priority":
         return [number_field("priority", "Priority", 0, "Larger goes first.", required=True)]
     if verb == "move":
-        options = [(name, name) for name in known]
+        options = [("", "Choose one"), *((name, name) for name in known)]
         return [Field(name="queue", label="Queue", kind="select", options=options, required=True)]
     return []
