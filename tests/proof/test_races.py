@@ -44,6 +44,7 @@ from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.store.outcomes import Ending, finish
 from jobdeck.store.steps import StepRow
+from jobdeck.store.transactions import Fate, begun_below, fate
 from jobdeck.worker.protocol import Call, Reply
 from tests.integration.hands import ANA, Hands, define
 
@@ -260,24 +261,29 @@ def test_open_pages_hear_of_a_change_however_late_it_is_committed(store: Store) 
     feed.open()
     with store.write() as late:
         add(late, 1)
+        with store.write() as conn:
+            add(conn, 300)
+        assert len(feed.read()) == 300
+        assert not feed.read()
+        assert not feed.read()
+    assert [change.id for change in feed.read() + feed.read()] == [min(ids(store))]
+    with store.write() as late:
+        add(late, 1)
         for _ in range(4):
             with store.write() as conn:
                 add(conn, 200)
             assert len(feed.read()) == 200
-    assert [change.id for change in feed.read() + feed.read()] == [min(ids(store))]
+    assert [change.id for change in feed.read() + feed.read()] == [ids(store)[301]]
     assert not missed()
     with store.write() as late:
         add(late, 1)
-        for _ in range(6):
+        for _ in range(8):
             with store.write() as conn:
                 add(conn, 200)
             feed.read()
     assert not missed()
-    feed.read()
-    feed.read()
-    assert missed()
-    feed.read()
-    assert not missed()
+    assert len(feed.read()) == 1
+    assert [missed() for _ in range(3) if not feed.read()] == [True, False, False]
     feed.close()
 
 
@@ -340,6 +346,12 @@ def test_what_a_job_asked_for_is_done_once_though_nobody_confirmed_it(
     assert (asker.heard, inbox.calls) == (
         ([reply], []) if became == "committed" else ([], [(asker, asker.call)])
     )
+
+
+@pytest.mark.parametrize("database", ["postgres"])
+def test_a_transaction_that_a_failover_has_lost_is_aborted(store: Store) -> None:
+    with store.read() as conn:
+        assert fate(conn, begun_below(conn) + 1000) == Fate.ABORTED
 
 
 def test_a_rate_does_not_wait_for_a_clock_that_was_set_back() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from jobdeck.domain import clock
 from jobdeck.domain.errors import StoreError
 from jobdeck.domain.records import Change
-from jobdeck.store import changes, selections
+from jobdeck.store import changes, selections, transactions
 from jobdeck.store.database import Store
 from jobdeck.store.watch import CommitWatch
 
@@ -205,7 +205,7 @@ class Feed:
         with self._store.read() as conn:
             self.last = changes.latest_id(conn)
             self._settled, self._open_to = max(self.last - _LATE, 0), self.last
-            self._open_below = 0 if self._store.sqlite else changes.horizon(conn)[1]
+            self._open_below = 0 if self._store.sqlite else transactions.begun_below(conn)
             self._seen = {change.id for change in self._recent(conn)}
             self._newest = selections.newest(conn)
 
@@ -222,7 +222,7 @@ class Feed:
             self.last = max(self.last, found[-1].id)
             if not self._store.sqlite:
                 self._seen.update(change.id for change in found)
-                kept = min(self.last - 2 * _LATE, self._settled)
+                kept = max(min(self.last - 2 * _LATE, self._settled), self.last - 2 * REPLAY_MAX)
                 self._seen = {seen for seen in self._seen if seen > kept}
         if newest > self._newest:
             self._newest = newest
@@ -231,16 +231,16 @@ class Feed:
 
     def _late(self, conn: Connection) -> list[Change]:
         """All from the last settled number on, once more numbers are settled."""
-        ended, begun = changes.horizon(conn)
         self.missed = False
-        if ended < self._open_below:
+        if self._settled == self.last or transactions.ended_below(conn) < self._open_below:
             return []
         found: list[Change] = []
         if self._settled < self._open_to:
             found = changes.after(conn, self._settled, REPLAY_MAX)
             self.missed = len(found) == REPLAY_MAX and found[-1].id < self._open_to
-        self._settled, self._open_to, self._open_below = self._open_to, self.last, begun
-        return found
+        self._settled, self._open_to = self._open_to, self.last
+        self._open_below = transactions.begun_below(conn)
+        return [] if self.missed else found
 
     def _recent(self, conn: Connection) -> list[Change]:
         late = 0 if self._store.sqlite else _LATE

@@ -30,15 +30,6 @@ def after(conn: Connection, change_id: int, limit: int = 500) -> list[Change]:
     ]
 
 
-def horizon(conn: Connection) -> tuple[int, int]:
-    """Transactions of PostgreSQL below the first number have ended, and none from the second on
-    has begun."""
-    row = conn.exec_driver_sql(
-        "SELECT txid_snapshot_xmin(s), txid_snapshot_xmax(s) FROM txid_current_snapshot() AS s"
-    ).one()
-    return int(row[0]), int(row[1])
-
-
 def latest_id(conn: Connection) -> int:
     """The number of the newest change; 0: there is none."""
     return conn.execute(select(func.max(changes.c.id))).scalar() or 0
