@@ -89,6 +89,7 @@ def test_attempts_are_told_in_order(store: Store, job: int) -> None:
         done = jobs.get(conn, job)
         assert (done.status, done.attempt, done.result) == (Status.COMPLETED, 3, {"n": 1})
         assert [a.status for a in attempts.of_job(conn, done)][-1] == Status.COMPLETED
+        assert [a.status for a in attempts.of_job(conn, done, latest=1)][-1] == Status.COMPLETED
 
 
 def test_the_timeline_is_in_order(store: Store, job: int) -> None:

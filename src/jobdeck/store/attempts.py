@@ -9,10 +9,12 @@ from jobdeck.store.tables import attempts
 from jobdeck.store.values import AnyRow, decode_error
 
 
-def of_job(conn: Connection, job: Job) -> list[Attempt]:
-    """The attempts at the job, the first one first; the latest stands in the job itself."""
-    query = select(attempts).where(attempts.c.job_id == job.id).order_by(attempts.c.attempt)
-    found = [_record(row) for row in conn.execute(query)]
+def of_job(conn: Connection, job: Job, *, latest: int | None = None) -> list[Attempt]:
+    """The attempts at the job, or about so many of the `latest`, the first one first; the newest
+    stands in the job itself."""
+    query = select(attempts).where(attempts.c.job_id == job.id)
+    rows = conn.execute(query.order_by(attempts.c.attempt.desc()).limit(latest)).fetchall()
+    found = [_record(row) for row in reversed(rows)]
     known = found[-1].attempt if found else 0
     runs = job.status == Status.RUNNING
     if job.attempt > known and (runs or job.started_at is not None):

@@ -59,18 +59,20 @@ def made_from(noted: Sequence[Event]) -> list[int]:
     return [int(match[1]) for match in found if match]
 
 
-def of_job(conn: Connection, job: Job) -> list[Event]:
-    """The job's timeline: created, each attempt's start and end, and what was noted between.
+def of_job(conn: Connection, job: Job, *, latest: int | None = None) -> list[Event]:
+    """The job's timeline: created, each attempt's start and end, and what was noted between; or
+    about so many of the `latest` of each kind.
 
     What follows from the job itself has the number 0.
     """
     created = f"by {job.created_by}" if job.created_by else ""
     found = [Event(id=0, at=job.created_at, kind="created", message=created)]
-    for attempt in attempts.of_job(conn, job):
+    for attempt in attempts.of_job(conn, job, latest=latest):
         found += _of_attempt(attempt)
     if job.finished_at is not None and job.started_at is None:
         found.append(_ended(job.finished_at, job.status, job.reason, job.message, None))
-    query = select(events).where(events.c.job_id == job.id).order_by(events.c.id)
+    query = select(events).where(events.c.job_id == job.id)
+    noted = query.order_by(events.c.id.desc()).limit(latest)
     found += [
         Event(
             id=row.id,
@@ -80,7 +82,7 @@ def of_job(conn: Connection, job: Job) -> list[Event]:
             actor=row.actor,
             attempt=row.attempt,
         )
-        for row in conn.execute(query)
+        for row in conn.execute(noted)
     ]
     return sorted(found, key=lambda event: (event.at, event.kind != "created"))
 

@@ -26,6 +26,9 @@ from jobdeck.web.live import View
 from jobdeck.web.logs import LogQuery
 from jobdeck.web.render import AnyRequest, AtPages, Pages
 
+ATTEMPTS = 50
+"""So many of the newest are drawn; REST has all."""
+
 
 @get("/jobs/{job_id:int}", opt=VIEWER, sync_to_thread=True)
 def page(request: AnyRequest, pages: AtPages, actor: By, job_id: FromPath[int]) -> Response[str]:
@@ -111,12 +114,14 @@ def _work(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
     if len(found) == 1 and found[0].counts == Counts():
         found = []  # the attempt tells it all
     counts = _total(found)
-    lines = timeline.build(job, attempts.of_job(conn, job), found, now)
+    tried = attempts.of_job(conn, job, latest=ATTEMPTS)
+    lines = timeline.build(job, tried, found, now)
     return pages.html(
         "job/work.html",
         job=job,
         now=now,
         timeline=lines,
+        left_out=max(tried[0].attempt - 1, 0) if tried else 0,
         outcomes=any(line.text or line.error for line in lines.lines if not line.step),
         counts=counts,
         counted=_counted(counts),

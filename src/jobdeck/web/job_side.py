@@ -20,6 +20,8 @@ from jobdeck.web.render import Pages
 
 CHILDREN = 12
 CALLS = 50
+EVENTS = 100
+FILES = 100
 BODY_CHARS = 4_000
 """So much of the body of a recorded call is shown."""
 
@@ -71,20 +73,23 @@ def html(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
         else []
     )
     found = calls.of_job(conn, job.id, limit=CALLS + 1)
-    noted = events.of_job(conn, job)
+    kept = files.of_job(conn, job.id)
+    noted = events.of_job(conn, job, latest=EVENTS)
     return pages.html(
         "job/side.html",
         job=job,
         now=now,
         json_chars=formats.JSON_CHARS,
         body=body,
-        files=files.of_job(conn, job.id),
+        files=kept[:FILES],
+        more_files=len(kept) - FILES,
         children=children,
         children_words=jobs_page.tree(counts) if counts else "",
         more_children=bool(counts) and sum((counts or {}).values()) > CHILDREN,
         calls=found[:CALLS],
         more_calls=len(found) > CALLS,
-        events=noted,
+        events=noted[-EVENTS:],
+        more_events=len(noted) > EVENTS,
         made=jobs.load(conn, events.made_from(noted)[-MADE:]),
         neighbours=surroundings.neighbours(conn, job),
         group=group_of(conn, job, now),

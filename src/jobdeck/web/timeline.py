@@ -115,6 +115,8 @@ def build(job: Job, attempts: Sequence[Attempt], steps: Sequence[Step], now: Mic
     scale = _Scale(start, end, spans)
     lines: list[Line] = []
     ready: Micros | None = max(start, job.run_at) if job.run_at and not spans else start
+    if attempts and attempts[0].attempt > 1:
+        ready = None  # that depends on those before it, which are not shown
     for attempt in attempts:
         lines.append(_attempt(attempt, ready, scale, now))
         ready = attempt.finished_at

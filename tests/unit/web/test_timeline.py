@@ -79,6 +79,14 @@ def test_each_attempt_waits_from_the_end_of_the_last() -> None:
     assert second.bars[-1].x + second.bars[-1].width == pytest.approx(WIDTH, abs=0.2)
 
 
+def test_of_many_attempts_the_first_shown_does_not_tell_how_long_it_waited() -> None:
+    shown = [
+        attempt(n, Status.RETRYING, n * 10 * SECOND, (n * 10 + 4) * SECOND) for n in range(70, 73)
+    ]
+    found = timeline.build(job(finished_at=HOUR), shown, [], now=HOUR)
+    assert [line.queued_s for line in found.lines] == [None, 6, 6]
+
+
 def test_a_job_that_waits_for_its_next_attempt_shows_it() -> None:
     found = timeline.build(
         job(Status.RETRYING),
