@@ -17,13 +17,14 @@ from jobdeck.domain.records import Job
 from jobdeck.domain.retention import Keep
 from jobdeck.domain.states import Code, Status
 from jobdeck.engine.tidying import Tidying
-from jobdeck.store import audit, files, flows, jobs, logs, parents, tables
+from jobdeck.store import audit, files, flows, jobs, logs, parents, retention, tables
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob
 from tests.integration.actions.test_bulk import at_work, create, ended, failed, get
 from tests.integration.hands import ANA, ROOT, Hands, define
 
 DAY = 86400 * SECOND
+NOTHING: dict[str, Any] = dict.fromkeys(Keep.__struct_fields__)
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +125,11 @@ def test_logs_files_payloads_and_the_audit_have_times_of_their_own(store: Store)
     age(store, 8)
     week = 7 * 86400.0
     keep = Keep(completed=None, failed=None, logs=week, payload=week, files=week, audit=week)
+    with store.read() as conn:
+        for kind in ("logs", "payload", "files", "audit"):
+            for age_s, due in ((week, True), (9 * 86400.0, False)):
+                one = Keep(**(NOTHING | {kind: age_s}))
+                assert retention.due(conn, one, clock.now()) == due, kind
     job = clean(store, keep)
     # What belongs to an open job stays.
     assert rows(job) == {"logs": 2, "files": 2, "payload": 1, "audit": 1}

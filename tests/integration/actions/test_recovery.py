@@ -220,6 +220,16 @@ def test_finishing_is_true_at_once(store: Store, as_: str, status: Status, reaso
     assert actions.retry(store, ANA, "", job_id).status == Status.PENDING
 
 
+def test_a_parent_ends_when_its_last_child_is_stopped(store: Store) -> None:
+    job_id, taken = begun(store, Hands(store))
+    first, last = park(store, taken, 2)
+    actions.stop(store, ANA, "", first)
+    assert job(store, job_id).status == Status.RUNNING
+    actions.stop(store, ANA, "", last)
+    parent = job(store, job_id)
+    assert (parent.status, parent.reason) == (Status.STOPPED, Reason.CHILDREN_STOPPED)
+
+
 def test_finishing_a_parent_ends_its_children(store: Store) -> None:
     hands = Hands(store)
     job_id, taken = begun(store, hands)
