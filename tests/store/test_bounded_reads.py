@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from jobdeck.domain.clock import SECOND
-from jobdeck.domain.filters import ANY, ROWS_MAX, JobFilter
+from jobdeck.domain.filters import ANY, ROWS_MAX, JobFilter, LogFilter
 from jobdeck.domain.states import Reason, Status
-from jobdeck.store import charts, flows, jobs, listing, pipelines, recent, schema
+from jobdeck.store import charts, flows, jobs, listing, log_search, logs, pipelines, recent, schema
 from jobdeck.store.database import Store
 from tests.store.world import START, manifest
 from tests.stores import Cluster
@@ -46,13 +46,15 @@ def history(
             flows.create(conn, name=f"idle-{n}", pipeline="common", now=START)
         if not store.sqlite:
             # Whatever it has seen until now, it goes by that.
-            for table in ("jobs", "ready", "unsuccessful"):
+            for table in ("jobs", "ready", "unsuccessful", "logs"):
                 conn.exec_driver_sql(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
         _fill(conn, 1, JOBS // 2)
         if not store.sqlite:
             conn.exec_driver_sql("ANALYZE")
         _fill(conn, JOBS // 2 + 1, JOBS)
         _finish(conn)
+        if not store.sqlite:
+            conn.exec_driver_sql("ANALYZE logs")
         if request.param == "analyzed":
             conn.exec_driver_sql("ANALYZE")
     yield store
@@ -95,6 +97,9 @@ INSERT INTO counters SELECT status, queue_id, flow_id, 0, count(*) FROM
 INSERT INTO searched VALUES (1, 'city', 20000, 50000);
 INSERT INTO job_params SELECT 'city', 'Delft', flow_id, id FROM jobs
     WHERE id BETWEEN 20000 AND 50000 AND id % 3 = 0;
+INSERT INTO logs (id, job_id, attempt, seq, at, level, stream, step, message)
+    SELECT id, CASE WHEN id <= 30000 THEN id ELSE 30001 END, 1, id, created_at, 'info', 'log', '',
+    'said' FROM jobs WHERE status > 0;
 INSERT INTO volume SELECT 3600, flow_id, created_at - created_at % 3600000000 AS hour, status,
     queue_id, 0, count(*) FROM jobs WHERE status > 0 GROUP BY 1, 2, 3, 4, 5
 """
@@ -278,6 +283,20 @@ def test_no_plan_scans_a_table(history: Store, meter: Meter | PostgresMeter) -> 
             ), plan
         if statement.startswith("SELECT (SELECT"):
             assert not any("TEMP B-TREE" in detail for *_, detail in plan), (statement, plan)
+
+
+def test_a_jobs_lines_are_read_without_those_of_others(
+    meter: Meter | PostgresMeter,
+) -> None:
+    def oldest(conn: Connection, job: int) -> list[logs.Found]:
+        # Several: each would go through half of all lines.
+        return [logs.of_job(conn, job, after=job, newest_first=True) for _ in range(3)]
+
+    assert not any(found.lines for found in meter.check(oldest, 30_001))
+    assert len(meter.check(logs.of_job, 30_001, newest_first=True).lines) == logs.PAGE
+    assert meter.check(logs.newest_of, 30_001) == JOBS
+    assert len(meter.check(logs.of_job, 5000).lines) == 1
+    assert [line.id for line in meter.check(log_search.find, LogFilter(job=5000)).items] == [5000]
 
 
 def test_the_latest_runs_are_found_behind_many_that_wait(

@@ -9,7 +9,7 @@ from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import PAGE, PAGE_MAX, ROWS_MAX, LogFilter, Page
 from jobdeck.domain.records import FoundLine
 from jobdeck.store import cursors, logs, periods
-from jobdeck.store.logs import conditions
+from jobdeck.store.logs import conditions, walk
 from jobdeck.store.tables import flows, pipelines
 from jobdeck.store.tables import jobs as job_rows
 from jobdeck.store.tables import logs as rows
@@ -50,9 +50,10 @@ def find(
     flow_ids = _flow_ids(conn, wanted)
     if low > high or flow_ids == [] or not is_number(wanted.job or 0):
         return Page([])
-    own = select(rows).where(rows.c.id.between(low, high)).order_by(rows.c.id.desc())
-    if wanted.job is not None:
-        own = own.where(rows.c.job_id == wanted.job)
+    if wanted.job is None:
+        own = select(rows).where(rows.c.id.between(low, high)).order_by(rows.c.id.desc())
+    else:
+        own = walk(conn, wanted.job, low, high, newest_first=True)
     budget = ROWS_MAX if flow_ids is None else ROWS_MAX // SCATTERED
     looked = own.limit(budget).subquery()
     query = select(looked).where(*_conditions(looked.c, wanted, flow_ids))

@@ -2,14 +2,14 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, literal, select, tuple_
 
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import ROWS_MAX
 from jobdeck.domain.records import LogLine
 from jobdeck.store.rows import Rows, insert_new_rows
 from jobdeck.store.tables import logs
-from jobdeck.store.values import AnyRow, clean, decode
+from jobdeck.store.values import NUMBER_MAX, AnyRow, clean, decode
 
 COLUMNS = ("job_id", "attempt", "seq", "at", "level", "stream", "step", "message", "fields")
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -58,10 +58,8 @@ def of_job(
         InvalidValue: there is no such level.
     """
     limit = min(limit, PAGE_MAX)
-    order = logs.c.id.desc() if newest_first else logs.c.id
-    own = select(logs).where(logs.c.job_id == job_id).order_by(order)
-    if after:
-        own = own.where(logs.c.id < after if newest_first else logs.c.id > after)
+    high = after - 1 if after and newest_first else NUMBER_MAX
+    own = walk(conn, job_id, 0 if newest_first else after + 1, high, newest_first=newest_first)
     if not (attempt is not None or level or q):
         rows = conn.execute(own.limit(limit)).fetchall()
         full = len(rows) == limit
@@ -97,7 +95,27 @@ def conditions(columns: Any, *, level: str = "", q: str = "") -> list[ColumnElem
 
 def newest_of(conn: Connection, job_id: int) -> int:
     """The number of the job's newest line; 0: there is none."""
-    return conn.execute(select(func.max(logs.c.id)).where(logs.c.job_id == job_id)).scalar() or 0
+    newest = (
+        walk(conn, job_id, 0, NUMBER_MAX, newest_first=True).with_only_columns(logs.c.id).limit(1)
+    )
+    return conn.execute(newest).scalar() or 0
+
+
+def walk(
+    conn: Connection, job_id: int, low: int, high: int, *, newest_first: bool
+) -> Select[*tuple[Any, ...]]:
+    """The job's lines with the numbers from `low` to `high`."""
+    if conn.dialect.name == "sqlite":
+        query = select(logs).where(logs.c.job_id == job_id, logs.c.id.between(low, high))
+        return query.order_by(logs.c.id.desc() if newest_first else logs.c.id)
+    # A range and an order that the key alone cannot answer: PostgreSQL would read through the
+    # lines of all other jobs with it, if it expects many of this job.
+    place = tuple_(logs.c.job_id, logs.c.id)
+    first, last = ((literal(job_id, BigInteger), literal(id_, BigInteger)) for id_ in (low, high))
+    query = select(logs).where(place >= tuple_(*first), place <= tuple_(*last))
+    if newest_first:
+        return query.order_by(logs.c.job_id.desc(), logs.c.id.desc())
+    return query.order_by(logs.c.job_id, logs.c.id)
 
 
 def _record(row: AnyRow) -> LogLine:
