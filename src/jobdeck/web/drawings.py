@@ -12,18 +12,21 @@ INTERVAL_S = 0.25
 
 KEPT_S = 2.0
 
+TICK_S = 1.0
+"""How often what counts seconds is drawn again."""
+
 T = TypeVar("T")
 
 
 class Frame(Struct, frozen=True):
     """How the live regions of a page look now. `tail` is what a growing list gets, at its end or,
     where the newest stands first, its beginning; `position` is how far the list goes
-    then. `ticks`: it changes with time alone."""
+    then. `ticks_s`: it changes with time alone, and is to be drawn again after so many seconds."""
 
     regions: dict[str, str]
     tail: str = ""
     position: int = 0
-    ticks: bool = False
+    ticks_s: float | None = None
     newest_first: bool = False
 
 

@@ -21,7 +21,7 @@ from jobdeck.http.state import AtDeck, By
 from jobdeck.store import attempts, facts, files, jobs, logs, pipelines, steps
 from jobdeck.web import bulk_items, job_deeds, job_side, live, timeline, why
 from jobdeck.web import logs as log_part
-from jobdeck.web.drawings import Frame
+from jobdeck.web.drawings import TICK_S, Frame
 from jobdeck.web.live import View
 from jobdeck.web.logs import LogQuery
 from jobdeck.web.render import AnyRequest, AtPages, Pages
@@ -70,7 +70,7 @@ async def stream(request: AnyRequest, pages: AtPages, actor: By, job_id: FromPat
         found, last, more = log_part.tail(conn, job_id, query, position)
         frame = _frame(pages, conn, job, actor, now, position=last)
         tail = log_part.html(pages, job_id, query, found, ends=False) if found.lines else ""
-        return Frame(frame.regions, tail, last, frame.ticks or more)
+        return Frame(frame.regions, tail, last, TICK_S if more else frame.ticks_s)
 
     topics = (("job", str(job_id)), "jobs", "queue")
     view = View(draw, topics, key=("job", job_id, query, actor.role))
@@ -99,7 +99,7 @@ def _frame(
             "side": job_side.html(pages, conn, job, now),
         },
         position=position,
-        ticks=not job.status.final,
+        ticks_s=None if job.status.final else TICK_S,
     )
 
 

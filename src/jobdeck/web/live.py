@@ -23,11 +23,8 @@ from jobdeck.domain.errors import NotFound, StoreError
 from jobdeck.http.live import Topic
 from jobdeck.http.state import Deck
 from jobdeck.web import watching
-from jobdeck.web.drawings import INTERVAL_S, Frame
+from jobdeck.web.drawings import INTERVAL_S, TICK_S, Frame
 from jobdeck.web.render import AnyRequest, Pages
-
-IDLE_S = 1.0
-"""What changes with time alone is drawn once in so many seconds."""
 
 _BEAT = b"event: beat\ndata: \n\n"
 BEAT_S = 15.0
@@ -128,14 +125,16 @@ async def _changes(
 ) -> AsyncIterator[bytes]:
     deck = pages.deck
     yield _BEAT
-    beat = time.monotonic()
+    beat = drawn_at = time.monotonic()
     last = await deck.hub.latest()
     drawn = await _draw(pages, view, last, known.position)
     yield drawn.event(known) + await _ended(deck, watched)
-    async for batch in deck.hub.subscribe(view.topics, after=last, idle_s=IDLE_S):
+    async for batch in deck.hub.subscribe(view.topics, after=last, idle_s=TICK_S):
         began = time.monotonic()
-        if batch.changes or batch.reload or drawn.frame.ticks:
-            known = drawn.seen
+        ticks_s = drawn.frame.ticks_s
+        is_due = ticks_s is not None and began - drawn_at > ticks_s - INTERVAL_S
+        if batch.changes or batch.reload or is_due:
+            known, drawn_at = drawn.seen, began
             drawn = await _draw(pages, view, batch.last, known.position)
             yield drawn.event(known)
         if watched and (batch.reload or any(each.topic == "jobs" for each in batch.changes)):

@@ -19,7 +19,7 @@ from jobdeck.http.state import AtDeck
 from jobdeck.store import flows, log_search, logs, pipelines
 from jobdeck.web import live
 from jobdeck.web import logs as job_log
-from jobdeck.web.drawings import Frame
+from jobdeck.web.drawings import TICK_S, Frame
 from jobdeck.web.live import View
 from jobdeck.web.render import AnyRequest, AtPages, Pages
 
@@ -156,10 +156,10 @@ async def stream(request: AnyRequest, pages: AtPages) -> Stream:
     def draw(conn: Connection, now: Micros, position: int) -> Frame:
         last = log_search.newest(conn)
         if last <= position:
-            return Frame({}, position=position, ticks=True)
+            return Frame({}, position=position, ticks_s=TICK_S)
         found = log_search.find(conn, query.condition(now), limit=NEW_LINES, beyond=position)
         tail = _html(pages, query, found, now, ends=False) if found.items else ""
-        return Frame({}, tail, last, ticks=True, newest_first=True)
+        return Frame({}, tail, last, ticks_s=TICK_S, newest_first=True)
 
     view = View(draw, topics=(), key=("logs", query))
     return live.stream(pages, request, view)

@@ -106,7 +106,9 @@ def _frame(pages: Pages, conn: Connection, actor: Actor, now: Micros) -> Frame:
                 running=running,
                 empty=not any(counts.values()),
             ),
-        }
+        },
+        # Nobody tells when something has waited for too long.
+        ticks_s=STUCK_S,
     )
 
 

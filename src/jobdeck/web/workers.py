@@ -17,7 +17,7 @@ from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import By
 from jobdeck.store import pools
 from jobdeck.web import deeds, live, tables
-from jobdeck.web.drawings import Frame
+from jobdeck.web.drawings import TICK_S, Frame
 from jobdeck.web.live import View
 from jobdeck.web.render import AnyRequest, AtPages, Pages
 from jobdeck.web.tables import Column, Table
@@ -109,7 +109,7 @@ def _frame(
             ),
         },
         # Heartbeats and memory change with time alone.
-        ticks=True,
+        ticks_s=TICK_S,
     )
 
 

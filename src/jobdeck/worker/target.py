@@ -7,8 +7,16 @@ import importlib.util
 import sys
 import sysconfig
 from collections.abc import Sequence
+from functools import partial
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+)
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from msgspec import Struct
 
@@ -119,30 +127,55 @@ def _import_file(target: str) -> Path:
 
 def _execute(path: Path) -> ModuleType:
     name = path.stem if path.stem not in sys.modules else f"jobdeck_target_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    loader = _FromSource(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    loader.exec_module(module)
     return module
+
+
+class _FromSource(SourceFileLoader):
+    """Compiles a file whenever it is loaded. What Python keeps of it counts as current if the
+    file had the same size and was saved in the same second: jobs would run older code than what
+    their version names."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code as the file has it now."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
 
 
 def _prefer(root: Path) -> None:
     if sys.path[:1] != [str(root)]:
         sys.path.insert(0, str(root))
+    sys.path_hooks.insert(0, partial(_finder, root))
+    sys.path_importer_cache.clear()
+
+
+def _finder(root: Path, folder: str) -> FileFinder:
+    """Finds modules of the user's own in a folder."""
+    if not _is_own(Path(folder).resolve(), root):
+        raise ImportError
+    extensions = (ExtensionFileLoader, EXTENSION_SUFFIXES)
+    return FileFinder(folder, extensions, (_FromSource, SOURCE_SUFFIXES))
+
+
+def _is_own(path: Path, root: Path) -> bool:
+    outside = {Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")}
+    outside.add(Path(failure.__file__).parents[1])
+    return path.is_relative_to(root) and not any(path.is_relative_to(f) for f in outside)
 
 
 def _files_under(root: Path) -> list[str]:
-    outside = {Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")}
-    outside.add(Path(failure.__file__).parents[1])
     found: set[str] = set()
     for module in list(sys.modules.values()):
         name = getattr(module, "__file__", None)
         if not isinstance(name, str) or not name.endswith(".py"):
             continue
         path = Path(name).resolve()
-        if path.is_relative_to(root) and not any(path.is_relative_to(f) for f in outside):
+        if _is_own(path, root):
             found.add(str(path))
     return sorted(found)
 

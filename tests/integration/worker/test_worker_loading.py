@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -68,6 +69,22 @@ def test_the_loader_tells_what_a_file_defines(tmp_path: Path) -> None:
     assert manifest.source == "orders.py"
     assert manifest.params_schema["properties"]["n"] == {"type": "integer", "default": 1}
     assert report.files == [str(tmp_path / "helper.py"), str(path)]
+
+
+def test_what_python_has_kept_of_older_code_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    path, helper = tmp_path / "orders.py", tmp_path / "shop" / "names.py"
+    helper.parent.mkdir()
+    for n in (1, 2):
+        path.write_text(f"from shop.names import NAME\n{JOB.replace('@job', '@job(name=NAME)')}")
+        helper.write_text(f"NAME = 'job{n}'\n")
+        os.utime(helper, (1_000_000, 1_000_000))  # as a tool may set it that deploys
+
+        (manifest,) = load_manifests(str(path)).pipelines
+
+        assert manifest.name == f"job{n}"
 
 
 def test_loader_and_worker_agree_on_the_fingerprint(tmp_path: Path) -> None:
