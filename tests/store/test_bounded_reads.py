@@ -299,11 +299,29 @@ def test_a_jobs_lines_are_read_without_those_of_others(
     assert [line.id for line in meter.check(log_search.find, LogFilter(job=5000)).items] == [5000]
 
 
+def _plans(history: Store, meter: Meter | PostgresMeter) -> list[str]:
+    """How SQLite does what the meter has seen."""
+    if isinstance(meter, PostgresMeter):
+        return []
+    found: list[str] = []
+    for statement, parameters in list(meter.statements):
+        if statement.startswith("SELECT"):
+            with history.read() as conn:
+                plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                found += [detail for *_, detail in plan]
+    assert found
+    return found
+
+
 def test_the_latest_runs_are_found_behind_many_that_wait(
     history: Store, meter: Meter | PostgresMeter
 ) -> None:
     with history.read() as conn:
         ids = [flow.id for flow in flows.all(conn)]
+    if isinstance(meter, Meter):
+        meter.statements.clear()
     found = meter.check(recent.runs, ids)
+    read = [detail for detail in _plans(history, meter) if " jobs " in detail]
+    assert all("ix_jobs_flow_id_id" in detail for detail in read), read
     assert [run.job for run in found[1]] == list(range(JOBS, JOBS - 10, -1))
     assert len(found[2]) == 10

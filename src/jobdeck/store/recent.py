@@ -51,8 +51,12 @@ def _read(
 
 
 # In which only the index by flow and number is sorted: by the number alone, PostgreSQL might read
-# through all that other flows did since. SQLite takes the right one, but knows no such range.
+# through all that other flows did since. SQLite knows no such range, and is told the index.
 _ORDER = "ORDER BY flow_id DESC, id DESC"
+
+
+def _jobs(conn: Connection) -> str:
+    return "jobs INDEXED BY ix_jobs_flow_id_id" if conn.dialect.name == "sqlite" else "jobs"
 
 
 def _below(conn: Connection, flow_id: int, below: int) -> str:
@@ -64,8 +68,8 @@ def _below(conn: Connection, flow_id: int, below: int) -> str:
 def _newest(conn: Connection, flow_id: int, below: int, depth: int, limit: int) -> str:
     where = _below(conn, flow_id, below)  # all of them are numbers
     return (
-        f"SELECT * FROM (SELECT {_COLUMNS} FROM (SELECT {_COLUMNS} FROM jobs WHERE {where} "  # noqa: S608
-        f"{_ORDER} LIMIT {depth}) AS newest "
+        f"SELECT * FROM (SELECT {_COLUMNS} FROM (SELECT {_COLUMNS} FROM {_jobs(conn)} "  # noqa: S608
+        f"WHERE {where} {_ORDER} LIMIT {depth}) AS newest "
         f"WHERE status <> {int(Code.OPEN)} ORDER BY id DESC LIMIT {limit}) AS ended{flow_id}"
     )
 
@@ -86,7 +90,7 @@ def _oldest_open(conn: Connection, flow_id: int) -> int:
     while high - low > _NEAR:
         middle = (low + high) // 2
         where = _below(conn, flow_id, middle)
-        query = f"SELECT id, status FROM jobs WHERE {where} {_ORDER} LIMIT 1"  # noqa: S608
+        query = f"SELECT id, status FROM {_jobs(conn)} WHERE {where} {_ORDER} LIMIT 1"  # noqa: S608
         row = conn.execute(text(query)).first()
         if row is None or row.status != int(Code.OPEN):
             low = middle
