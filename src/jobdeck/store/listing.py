@@ -13,6 +13,8 @@ from jobdeck.store.sources import Plan
 
 SCATTERED = 4
 """A row that must be sought for itself counts as so many that lie side by side."""
+POSTGRES_PART = 0.75
+"""PostgreSQL takes longer for a row, and an answer is to come in the same time."""
 COUNT_PART = 2
 """Counting begins with this part of what a call may read."""
 _FIRST_SLICE = 200
@@ -146,6 +148,8 @@ class Walk:
         much as one call may read was looked at."""
         plan = self._plan
         budget = ROWS_MAX // SCATTERED if plan.scattered else ROWS_MAX
+        if self._conn.dialect.name != "sqlite":
+            budget = int(budget * POSTGRES_PART)
         looked = False
         while plan.sources and self._low <= self._high:
             rows = min(rows, max(budget // plan.walks, not looked))
