@@ -6,7 +6,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound
 from jobdeck.domain.records import JobFile
 from jobdeck.store.tables import files
-from jobdeck.store.values import AnyRow, clean, insert_into
+from jobdeck.store.values import AnyRow, clean, insert_into, is_number
 
 
 def save(
@@ -32,7 +32,7 @@ def get(conn: Connection, job_id: int, name: str) -> JobFile:
         NotFound: it has none.
     """
     query = select(files).where(files.c.job_id == job_id, files.c.name == clean(name))
-    row = conn.execute(query).first()
+    row = conn.execute(query).first() if is_number(job_id) else None
     if row is None:
         raise NotFound("file", name, f"See the files of job {job_id}.")
     return _record(row)

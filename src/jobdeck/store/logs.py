@@ -9,7 +9,7 @@ from jobdeck.domain.filters import ROWS_MAX
 from jobdeck.domain.records import LogLine
 from jobdeck.store.rows import Rows, insert_new_rows
 from jobdeck.store.tables import logs
-from jobdeck.store.values import NUMBER_MAX, AnyRow, clean, decode
+from jobdeck.store.values import NUMBER_MAX, AnyRow, clean, decode, is_number
 
 COLUMNS = ("job_id", "attempt", "seq", "at", "level", "stream", "step", "message", "fields")
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -57,6 +57,8 @@ def of_job(
     Raises:
         InvalidValue: there is no such level.
     """
+    if not is_number(job_id):
+        return Found([], None)
     limit = min(limit, PAGE_MAX)
     high = after - 1 if after and newest_first else NUMBER_MAX
     own = walk(conn, job_id, 0 if newest_first else after + 1, high, newest_first=newest_first)

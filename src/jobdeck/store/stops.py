@@ -21,7 +21,7 @@ from jobdeck.store.tables import (
     running,
     steps,
 )
-from jobdeck.store.values import AnyRow
+from jobdeck.store.values import AnyRow, is_number
 
 
 def stop_waiting(
@@ -126,6 +126,8 @@ def force(
 ) -> bool:
     """End a running job without its pool: whatever that reports later is refused by the fence.
     False: the job does not run."""
+    if not is_number(job_id):
+        return False
     r = running.c
     row = conn.execute(
         select(*(r[name] for name in READY), r.begun_at, r.pool_id, r.worker_id, jobs.c.parent_id)
