@@ -12,6 +12,11 @@ SAMPLES = 200
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
+IDLE = """What a call does in 0.07 ms again and again takes several times as long on processors that
+have rested for 50 ms, and so do the pool's turn and the worker's start: see
+[how quick it is](../docs/explain/speed.md), with what was tried."""
+
+
 def measure(runs: int) -> list[str]:
     """The lines of the part."""
     rates: dict[str, list[float]] = defaultdict(list)
@@ -107,4 +112,5 @@ def _lines(rates: dict[str, list[float]], waits: dict[str, list[float]], runs: i
         ("p50 / p95 / p99 in ms", "", "Budget"),
         [[words, millis(waits[key]), budget] for words, key, budget in shown if waits[key]],
     )
+    lines += ["", IDLE]
     return lines
