@@ -87,7 +87,7 @@ def _ends(conn: Connection) -> tuple[Micros | None, Micros | None]:
         jobs.c.id == select(func.min(jobs.c.id)).scalar_subquery()
     )
     oldest: Micros | None = conn.execute(ends).scalar()
-    return oldest, listing.created_at(conn, periods.newest(conn))
+    return oldest, periods.created_at(conn, periods.newest(conn))
 
 
 def _width(start: Micros, end: Micros, bars: int) -> int:
@@ -195,7 +195,7 @@ def _by_searching(
     plan = sources.plan(conn, wanted, now)
     walk = listing.Walk(conn, plan, descending=True)
     slices = list(walk.slices(ROWS))
-    searched = listing.created_at(conn, walk.looked_to)
+    searched = periods.created_at(conn, walk.looked_to)
     # Of a search the bars show what was looked at, not a long emptiness before it.
     start = start if searched is None else max(start, searched)
     bar_s = _width(start, end, bars)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import PAGE_MAX, ROWS_MAX, JobFilter, check_sort
-from jobdeck.store import counters, cursors, sorting, sources, walks
+from jobdeck.store import counters, cursors, periods, sorting, sources, walks
 from jobdeck.store.sources import Plan
 
 SCATTERED = 4
@@ -68,17 +68,8 @@ def page(
     elif place is not None:
         came = ids[0] if ids else int(place[0]) - (1 if descending else -1)
         earlier = cursors.write(name, [came], before=True)
-    searched = created_at(conn, None if plan.exact else last)
+    searched = periods.created_at(conn, None if plan.exact else last)
     return Found(ids, following, searched, earlier)
-
-
-def created_at(conn: Connection, last: int | None) -> Micros | None:
-    """When the job of that number was created."""
-    if last is None:
-        return None
-    query = text("SELECT created_at FROM jobs WHERE id = :id")
-    found: Micros | None = conn.execute(query, {"id": last}).scalar()
-    return found
 
 
 def numbers(
@@ -112,7 +103,7 @@ def count(conn: Connection, wanted: JobFilter, now: Micros) -> Counted:
     for low, high in walk.slices(ROWS_MAX // COUNT_PART):
         found += walks.run(conn, query, plan, low=low, high=high).scalar_one()
     last = walk.looked_to
-    return Counted(found, last is None, created_at(conn, last))
+    return Counted(found, last is None, periods.created_at(conn, last))
 
 
 def _order(sort: Sequence[str]) -> list[str]:

@@ -78,6 +78,6 @@ def _times(conn: Connection, table: str, column: str, numbers: list[int]) -> lis
     return list(conn.exec_driver_sql(query, tuple(numbers)).one())
 
 
-def created_at(conn: Connection, number: int) -> Micros | None:
-    """When the first job from that number on was created."""
-    return _times(conn, "jobs", "created_at", [number])[0]
+def created_at(conn: Connection, number: int | None) -> Micros | None:
+    """When the first job from that number on was created; None, if there is none or no number."""
+    return None if number is None else _times(conn, "jobs", "created_at", [number])[0]
