@@ -151,7 +151,7 @@ def _prefer(root: Path) -> None:
     if sys.path[:1] != [str(root)]:
         sys.path.insert(0, str(root))
     sys.path_hooks.insert(0, partial(_finder, root))
-    sys.path_importer_cache.clear()
+    sys.path_importer_cache.pop(str(root), None)
 
 
 def _finder(root: Path, folder: str) -> FileFinder:
