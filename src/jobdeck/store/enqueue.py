@@ -15,9 +15,13 @@ from jobdeck.domain.states import Code
 from jobdeck.domain.uniqueness import Kept, Unique, describe
 from jobdeck.store import counters, unique_keys
 from jobdeck.store.database import TOLD
+from jobdeck.store.failures import is_deadlock
 from jobdeck.store.flows import Stamp
 from jobdeck.store.rows import lines_array, numbers_array
 from jobdeck.store.values import driver
+
+TRIES = 3
+"""So often unique keys are taken anew if others were waited for in a circle."""
 
 
 class NewJob(Struct, frozen=True, kw_only=True):
@@ -128,10 +132,25 @@ def enqueue(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
     if not new:
         return []
     if any(map(_UNIQUE, new)):
-        # What is refused leaves nothing behind, whatever else the transaction is for.
-        with conn.begin_nested():
-            return _enqueue_unique(conn, new, now)
+        return _enqueue_apart(conn, new, now)
     return _insert_new(conn, new, now)
+
+
+def _enqueue_apart(conn: Connection, new: Sequence[NewJob], now: Micros) -> list[int]:
+    """Take the keys, then create the jobs; what is refused leaves nothing behind, whatever else
+    the transaction is for."""
+    tries = TRIES
+    while True:
+        try:
+            with conn.begin_nested():
+                return _enqueue_unique(conn, new, now)
+        except Exception as error:
+            # Keys that somebody lets go meanwhile may be taken in another order than others take
+            # them. Of two that then wait for each other PostgreSQL ends one, which lets its keys
+            # go and begins anew.
+            tries -= 1
+            if not tries or not is_deadlock(error):
+                raise
 
 
 def enqueue_as_read(conn: Connection, job: NewJob, stamp: Stamp, now: Micros) -> int | None:

@@ -43,6 +43,11 @@ def is_operational(error: BaseException) -> bool:
     return "OperationalError" in {kind.__name__ for kind in type(error).__mro__}
 
 
+def is_deadlock(error: BaseException) -> bool:
+    """Whether PostgreSQL ended the statement because two transactions waited for each other."""
+    return "deadlock detected" in str(error).lower()
+
+
 def explain(
     error: Exception, store: str, path: Path | None = None, *, sent: bool = False
 ) -> StoreError:
