@@ -129,7 +129,7 @@ class Launched:
         until(look, f"a process of the role {role}")
         return found[0]
 
-    def end(self, number: signal.Signals = signal.SIGINT, seconds: float = 10.0) -> int:
+    def end(self, number: signal.Signals = signal.SIGINT, seconds: float = PATIENCE_S) -> int:
         """Send a signal, and wait until it and all that it started are gone."""
         self.descendants()
         started = time.monotonic()
