@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,77 +11,12 @@ from playwright.sync_api import Locator, Page, expect
 
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND
-from jobdeck.domain.records import Job
 from jobdeck.domain.states import Reason, Status
-from jobdeck.store import flows, jobs, pools, queues, schedules
-from jobdeck.store.enqueue import NewJob, enqueue
-from tests.browser.conftest import TOKEN, Site, Visit, live
-from tests.integration.launched import Launched, environment, until
+from jobdeck.store import bulk, jobs, queues, schedules
+from tests.browser.conftest import Visit, live
+from tests.browser.real import Real
 
 pytestmark = pytest.mark.needs("chromium")
-
-WORK = """
-import time
-
-from jobdeck import Context, job
-
-
-@job(queue="naps")
-def nap(ctx: Context) -> None:
-    ctx.log.info("good night")
-    for done in range(600):
-        ctx.progress(done, 600)
-        ctx.sleep(0.5)
-
-
-@job(queue="mules")
-def mule() -> None:
-    while True:
-        time.sleep(60)
-
-
-@job(queue="quick")
-def quick() -> int:
-    return 1
-"""
-
-
-class Real(Site):
-    """A server with a pool of real workers."""
-
-    def start(self) -> None:
-        """Serve and run jobs."""
-        (self.folder / "work.py").write_text(WORK)
-        argv = [sys.executable, "-m", "jobdeck.cli", "up", "work.py", "--port", str(self.port)]
-        argv += ["--store", f"sqlite:///{self.folder}/jobs.db", "--workers", "3"]
-        env = environment(JOBDECK_TOKEN=TOKEN, JOBDECK_GRACE_S="1.5")
-        self.launched = Launched(argv, cwd=self.folder, env=env)
-        self.launched.link()
-        until(lambda: self.pool_id() is not None, "a pool that has loaded its code")
-
-    def pool_id(self) -> int | None:
-        """The pool that runs users' jobs."""
-        with self.store.read() as conn:
-            found = [p.id for p in pools.all(conn) if not p.builtin and "nap" in p.loaded]
-        return found[0] if found else None
-
-    def job(self, job_id: int) -> Job:
-        """A job as it is now."""
-        with self.store.read() as conn:
-            return jobs.get(conn, job_id)
-
-    def running(self, flow: str) -> tuple[int, int]:
-        """A new job of the flow that runs, and its worker."""
-        job_id = self.world.create(flow)
-        until(lambda: self.job(job_id).status is Status.RUNNING, f"{flow} to run")
-        worker = self.job(job_id).worker
-        assert worker is not None
-        return job_id, worker
-
-    def reach(self, job_id: int, status: Status) -> Job:
-        """Wait until the job is in that state."""
-        until(lambda: self.job(job_id).status is status, f"job {job_id} to be {status}")
-        return self.job(job_id)
 
 
 @pytest.fixture(scope="module")
@@ -204,11 +138,11 @@ def test_a_queue_holds_and_lets_go_and_a_schedule_runs_now(real: Real, visit: Vi
     assert real.job(job_id).created_at > clock.now() - 600 * SECOND
 
 
-def everything(page: Page, real: Real, text: str, verb: str) -> Locator:
+def everything(page: Page, real: Real, text: str, verb: str, number: str = "120") -> Locator:
     """Choose something for all jobs that the filter means; gives the dialog."""
     page.goto(f"{real.address}/jobs?q={text.replace(' ', '+')}")
     page.get_by_label("Select all jobs on this page").check()
-    page.get_by_label(re.compile("Select everything that matches: 120 jobs")).check()
+    page.get_by_label(re.compile(f"Select everything that matches: {number} jobs")).check()
     page.locator("#pick-bar").get_by_role("button", name=verb).click()
     return page.get_by_role("dialog")
 
@@ -222,13 +156,13 @@ def follow(page: Page, status: str, words: str) -> None:
 
 @pytest.mark.walks("/jobs/bulk/priority", "/jobs/bulk/move", "/jobs/bulk/stop", "/jobs/bulk/delete")
 def test_everything_that_matches_is_changed_by_a_job(real: Real, visit: Visit) -> None:
-    with real.store.write() as conn:
-        for name in ("quick", "mules", "BULK"):
-            queues.pause(conn, name, by="ana", reason="look at them", now=clock.now())
-        target = flows.target(conn, "quick")
-        new = [NewJob(flow_id=target.flow_id, queue_id=target.queue_id)] * 120
-        made = enqueue(conn, new, clock.now())
-    page = visit(real, "/jobs")
+    with real.paused("quick", "mules", "BULK"):
+        change_everything(real, visit(real, "/jobs"))
+
+
+def change_everything(real: Real, page: Page) -> None:
+    """One change after the other, of the same jobs."""
+    made = real.waiting("quick", 120)
 
     # It waits in the queue BULK, where it can be aborted, and goes on when it is retried.
     dialog = everything(page, real, "flow:quick status:pending", "Priority")
@@ -277,9 +211,102 @@ def test_everything_that_matches_is_changed_by_a_job(real: Real, visit: Visit) -
     follow(page, "completed", "120 deleted")
     page.goto(f"{real.address}/jobs/{made[0]}")
     expect(page.get_by_role("heading", level=1)).to_have_text(f"There is no job {made[0]}")
+
+
+@pytest.mark.walks("/jobs/bulk/stop", "/jobs/{job_id}/stop", "/jobs/{job_id}/retry")
+def test_a_job_that_changes_many_is_aborted_in_its_middle(real: Real, visit: Visit) -> None:
+    page = visit(real, "/jobs")
+    head = page.locator(".job-head")
+    with real.paused("quick"):
+        tries = (stop_many_and_abort(real, page) for _ in range(10))
+        number, made, _ = next(each for each in tries if each[-1])
+        expect(head).to_have_attribute("data-job-status", "stopped")
+        expect(page.locator("main")).to_contain_text("wrong filter")
+        expect(page.locator("main")).to_contain_text(re.compile(r"\(\d+.* stopped\)"))
+        with real.store.read() as conn:
+            done = [item.job for item in bulk.items(conn, number, outcome="done", limit=5000)]
+            left = [item.job for item in bulk.items(conn, number, outcome="waiting", limit=5000)]
+        assert sorted([*done, *left]) == made
+        assert {real.job(each).status for each in (done[0], done[-1])} == {Status.STOPPED}
+        assert {real.job(each).status for each in (left[0], left[-1])} == {Status.PENDING}
+        page.get_by_role("link", name="All of them").click()
+        expect(page.locator(".bulk-items li").first).to_contain_text(f"{done[0]}done")
+        page.get_by_role("link", name="Still to come").click()
+        expect(page.locator(".bulk-items li").first).to_contain_text(f"{left[0]}still to come")
+
+        # Retried, it goes on where it was.
+        page.go_back()
+        page.go_back()
+        page.get_by_role("link", name="Retry", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="Retry").click()
+        expect(head).to_have_attribute("data-job-status", "completed")
+        expect(page.locator("main")).to_contain_text(re.compile("2.000 stopped"))
+        assert real.job(left[-1]).status is Status.STOPPED
+
+
+def stop_many_and_abort(real: Real, page: Page) -> tuple[int, list[int], bool]:
+    """Stop 2,000 jobs, and abort that while it does: the job that does it, those that it is
+    about, and whether it was caught in its middle."""
+    made = real.waiting("quick", 2000)
     with real.store.write() as conn:
-        for name in ("quick", "mules"):
-            queues.resume(conn, name)
+        queues.pause(conn, "BULK", by="ana", reason="look at them", now=clock.now())
+    dialog = everything(page, real, "flow:quick status:pending", "Stop", "2.000")
+    give_reason(page, "they are done elsewhere", "Stop 2")
+    page.locator(".notice").get_by_role("link", name=re.compile("Job .* does it")).click()
+    expect(dialog).to_have_count(0)
+    expect(page.locator(".job-head .state")).to_have_text("pending")
+    number = int(live(page).url.rpartition("/")[2])
+    with real.held_in_its_middle(number) as held:
+        if held:
+            expect(page.locator(".job-head .state")).to_have_text("running")
+            expect(page.locator("main")).to_contain_text(re.compile(r"\d+ of 2.000"))
+            page.get_by_role("link", name="Abort").click()
+            give_reason(page, "wrong filter", "Stop the job")
+            expect(page.locator(".job-head .state")).to_have_text("stopping")
+    return number, made, held
+
+
+@pytest.mark.walks("/jobs/bulk/priority", "/jobs/bulk/move", "/jobs/bulk/stop", "/jobs/bulk/delete")
+def test_selected_jobs_are_changed_at_once(real: Real, visit: Visit) -> None:
+    with real.paused("quick", "mules"):
+        made = real.waiting("quick", 4)
+        page = live(visit(real, "/jobs?q=flow:quick"))
+        bar, dialog, notice = (page.locator(f) for f in ("#pick-bar", "#dialog", ".notice"))
+        for number in made[:3]:
+            page.get_by_label(f"Select job {number}", exact=True).check()
+        bar.get_by_role("button", name="Priority").click()
+        dialog.get_by_label("Priority").fill("5")
+        give_reason(page, "they are urgent", "Change 3 jobs")
+        expect(notice.last).to_have_text("3 jobs given another priority.")
+        bar.get_by_role("button", name="Move").click()
+        dialog.get_by_label("Queue").select_option("mules")
+        give_reason(page, "", "Move 3 jobs")
+        expect(notice.last).to_have_text("3 jobs moved.")
+        page.get_by_label(f"Select job {made[2]}", exact=True).uncheck()
+        bar.get_by_role("button", name="Stop").click()
+        expect(dialog.get_by_role("listitem")).to_have_count(2)
+        give_reason(page, "not today", "Stop 2 jobs")
+        expect(notice.last).to_have_text("2 jobs stopped.")
+        assert [
+            (job.status, job.priority, job.queue) for job in (real.job(each) for each in made)
+        ] == [
+            (Status.STOPPED, 5, "mules"),
+            (Status.STOPPED, 5, "mules"),
+            (Status.PENDING, 5, "mules"),
+            (Status.PENDING, 0, "quick"),
+        ]
+        page.get_by_label(f"Select job {made[2]}", exact=True).check()
+        expect(page.locator(f"#job-{made[1]}")).to_have_attribute("data-status", "stopped")
+        bar.get_by_role("button", name="Delete").click()
+        dialog.get_by_label("Reason").fill("to make room")
+        dialog.get_by_role("button", name="Delete 3 jobs").click()
+        expect(dialog).to_contain_text("2 deleted, 1 skipped")
+        expect(dialog).to_contain_text(f"Job {made[2]}it is pending; stop it first")
+        dialog.get_by_role("link", name="Close").click()
+        for number in made[:2]:
+            expect(page.locator(f"#job-{number}")).to_have_count(0)
+        with real.store.read() as conn:
+            assert sorted(jobs.statuses(conn, made)) == made[2:]
 
 
 @pytest.mark.walks("/jobs/bulk/kill", "/jobs/bulk/export", "/jobs/{job_id}/kill")
