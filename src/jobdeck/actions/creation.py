@@ -32,7 +32,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """Where new jobs come from: `source` is manual, api, sdk or schedule."""
+    """Where new jobs come from: `source` is manual, api, sdk, schedule, parent or job."""
 
     source: str
     created_by: str = ""
@@ -94,11 +94,13 @@ def prepare(
     *,
     now: Micros,
     checked_by: str = "",
+    start: int = 0,
 ) -> list[NewJob]:
     """The rows of these jobs, if all of them can be created; nothing is written.
 
     `checked_by` is the fingerprint of the pipeline that the caller has checked the parameters
-    against; they are not checked again if it is the published one.
+    against; they are not checked again if it is the published one. `start` is the place of the
+    first one in the list that the caller was given.
 
     Raises:
         NotFound: no such flow or parent.
@@ -109,14 +111,14 @@ def prepare(
     found: dict[str, Recipe] = {}
     new = []
     _check_parents(conn, items)
-    for index, item in enumerate(items):
+    for index, item in enumerate(items, start):
         recipe = found.get(item.flow)
         if recipe is None:
             recipe = found[item.flow] = recipes.get(conn, item.flow)
         try:
             new.append(_row(item, recipe, origin, now, checked_by == recipe.fingerprint))
         except InvalidValue as error:
-            if len(items) == 1:
+            if len(items) == 1 and not start:
                 raise
             message = str(error).removeprefix(f"{error.field}: ")
             raise InvalidValue(f"items[{index}].{error.field}", message) from None
@@ -142,6 +144,7 @@ def _row(
     context = flow.context if item.context is None else item.context
     if "\0" in context:
         raise InvalidValue("context", "holds a NUL character; remove it")
+    clock.check(item.run_at, "run_at")
     return NewJob(
         flow_id=recipe.target.flow_id,
         queue_id=recipe.target.queue_id,
@@ -154,11 +157,11 @@ def _row(
         schedule_id=origin.schedule_id,
         source=origin.source,
         created_by=origin.created_by,
-        unique=unique_of(item, recipe.target, params, context, now),
+        unique=_unique_of(item, recipe.target, params, context, now),
     )
 
 
-def unique_of(
+def _unique_of(
     item: EnqueueItem, target: Target, params: dict[str, Any], context: str, now: Micros
 ) -> Unique | None:
     """The unique key that the job gets, as it is asked for or as its pipeline has it.
@@ -331,16 +334,17 @@ def prepare_known(
     manifest: PipelineManifest | None,
     now: Micros,
     checked_by: str = "",
+    start: int = 0,
 ) -> list[NewJob]:
     """As `prepare`, but a pipeline that is not known is registered and published if its
     manifest is at hand."""
     try:
-        return prepare(conn, items, origin, recipes, now=now, checked_by=checked_by)
+        return prepare(conn, items, origin, recipes, now=now, checked_by=checked_by, start=start)
     except NotFound as error:
         if manifest is None or (error.kind, error.name) != ("flow", manifest.name):
             raise
     register(conn, manifest, now, publish=True)
-    return prepare(conn, items, origin, recipes, now=now, checked_by=checked_by)
+    return prepare(conn, items, origin, recipes, now=now, checked_by=checked_by, start=start)
 
 
 def register(

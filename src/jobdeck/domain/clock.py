@@ -9,6 +9,8 @@ from jobdeck.domain.errors import InvalidValue
 Micros = int
 
 SECOND = 1_000_000
+DURATION_MAX_S = 100_000 * 366 * 86400.0
+"""A longer one, taken from the present or added to it, would fit into no column of a store."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -21,8 +23,15 @@ def now() -> Micros:
 
 
 def to_datetime(at: Micros) -> datetime:
-    """The same instant as an aware datetime in UTC."""
-    return _EPOCH + timedelta(microseconds=at)
+    """The same instant as an aware datetime in UTC.
+
+    Raises:
+        InvalidValue: it lies beyond what a datetime can be.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=at)
+    except OverflowError:
+        raise InvalidValue("time", f"{at} µs is beyond all calendars") from None
 
 
 def from_datetime(at: datetime) -> Micros:
@@ -56,11 +65,25 @@ def from_iso(text: str, field: str = "time") -> Micros:
     return from_datetime(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
+LATEST = from_iso("2200-01-01")
+"""Times in calendars farther away are mistakes, and databases could not hold all of them."""
+
+
+def check(at: Micros | None, field: str) -> None:
+    """Refuse a time that somebody set for something to happen, if it lies too far away.
+
+    Raises:
+        InvalidValue: it does; the error names `field`.
+    """
+    if at is not None and not 0 <= at <= LATEST:
+        raise InvalidValue(field, "is not between the years 1970 and 2200")
+
+
 def parse_duration(value: str | float | int | None, field: str = "duration") -> float | None:
     """Read a duration such as 90, "90s", "1h 30m" or "500ms" in seconds; None stays None.
 
     Raises:
-        InvalidValue: it is none of these, or not above zero; the error names `field`.
+        InvalidValue: it is none of these, not above zero, or too long; the error names `field`.
     """
     if value is None:
         return None
@@ -72,6 +95,8 @@ def parse_duration(value: str | float | int | None, field: str = "duration") -> 
         raise InvalidValue(
             field, f"{value!r} is not a duration; write seconds, or a text like '30s' or '1h 30m'"
         )
+    if seconds > DURATION_MAX_S:
+        raise InvalidValue(field, f"{value!r} is too long; write at most 100,000 years")
     return seconds
 
 

@@ -15,8 +15,6 @@ from jobdeck.domain.errors import InvalidValue
 INTERVAL_MIN_S = 1.0
 INTERVAL_MAX_S = 10 * 365 * 86400.0
 JITTER_MAX_S = 86400.0
-TIME_MAX = clock.from_iso("2200-01-01")
-"""Times in calendars farther away are mistakes, and databases could not hold all of them."""
 
 LATE_S = 30.0
 """A tick that is handled so late is still in time: another server may have had to take over."""
@@ -61,7 +59,7 @@ class Times(Struct, frozen=True, kw_only=True):
         if self.start_at is not None:
             after = max(after, self.start_at - 1)
         for tick in self._forward(after):
-            if tick > TIME_MAX or (self.end_at is not None and tick > self.end_at):
+            if tick > clock.LATEST or (self.end_at is not None and tick > self.end_at):
                 return
             yield tick
 
@@ -117,9 +115,8 @@ class Times(Struct, frozen=True, kw_only=True):
             raise InvalidValue(
                 "interval_s", f"{self.interval_s:g} is not from 1 second to ten years"
             )
-        for field, at in (("start_at", self.start_at), ("end_at", self.end_at)):
-            if at is not None and not 0 <= at <= TIME_MAX:
-                raise InvalidValue(field, "is not between the years 1970 and 2200")
+        clock.check(self.start_at, "start_at")
+        clock.check(self.end_at, "end_at")
         return self._check_end(now)
 
     def _check_end(self, now: Micros) -> Micros:

@@ -1,6 +1,6 @@
 """What a running job may ask its pool: children, their results, new jobs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -8,22 +8,15 @@ import msgspec
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
-from jobdeck.domain import uniqueness
+from jobdeck.actions.creation import Origin, Recipes, prepare_known
 from jobdeck.domain.clock import SECOND, Micros
-from jobdeck.domain.errors import (
-    Duplicate,
-    InvalidValue,
-    JobdeckError,
-    Malformed,
-    NotFound,
-    WrongState,
-)
+from jobdeck.domain.errors import Duplicate, InvalidValue, JobdeckError, Malformed, WrongState
 from jobdeck.domain.manifest import PipelineManifest
-from jobdeck.domain.schema import ParamsCheck
 from jobdeck.domain.states import Code
-from jobdeck.domain.uniqueness import Kept, Unique, Wish
+from jobdeck.domain.uniqueness import Kept
 from jobdeck.engine.handed import Handed
-from jobdeck.store import changes, flows, items, parents, pipelines
+from jobdeck.sdk.transport import EnqueueItem
+from jobdeck.store import items, parents
 from jobdeck.store.enqueue import NewJob, enqueue
 from jobdeck.store.tables import children, jobs, running
 from jobdeck.worker.protocol import Call, Reply
@@ -50,50 +43,18 @@ def answer(conn: Connection, job: Handed, call: Call, now: Micros) -> Reply:
         return Reply(call.seq, error=f"{call.kind} was asked for in a wrong form: {error!r}")
 
 
-class _Targets:
-    """The flows that one call names, each looked up once."""
-
-    def __init__(self, conn: Connection, now: Micros) -> None:
-        self._conn, self._now = conn, now
-        self._known: dict[str, tuple[flows.Target, ParamsCheck]] = {}
-
-    def get(self, name: str, manifest: Any) -> tuple[flows.Target, ParamsCheck]:
-        """The flow; a decorated pipeline that the store does not know is registered first."""
-        if name not in self._known:
-            try:
-                target = flows.target(self._conn, name)
-            except NotFound:
-                if manifest is None:
-                    raise
-                defined = msgspec.convert(manifest, PipelineManifest)
-                pipelines.register(self._conn, defined, self._now, publish=True)
-                changes.add(self._conn, self._now, [("pipeline", defined.name, "registered")])
-                target = flows.target(self._conn, name)
-            self._known[name] = target, ParamsCheck(target.manifest.params_schema)
-        return self._known[name]
-
-
-def _new_job(
-    known: tuple[flows.Target, ParamsCheck],
+def _prepare(
+    conn: Connection,
     job: Handed,
-    item: Mapping[str, Any],
+    body: Mapping[str, Any],
+    wanted: Sequence[EnqueueItem],
     source: str,
-    **more: Any,
-) -> NewJob:
-    target, params_check = known
-    params = {**target.flow.params, **item.get("params", {})}
-    params_check.check(params)
-    priority = item.get("priority")
-    return NewJob(
-        flow_id=target.flow_id,
-        queue_id=target.queue_id,
-        params=msgspec.json.encode(params).decode(),
-        priority=target.flow.priority if priority is None else priority,
-        context=item.get("context") or target.flow.context,
-        run_at=item.get("run_at"),
-        created_by=f"job {job.claimed.job_id}",
-        source=source,
-        **more,
+    now: Micros,
+) -> list[NewJob]:
+    manifest = msgspec.convert(body.get("manifest"), PipelineManifest | None)
+    origin = Origin(source=source, created_by=f"job {job.claimed.job_id}")
+    return prepare_known(
+        conn, wanted, origin, Recipes(), manifest=manifest, now=now, start=body.get("start", 0)
     )
 
 
@@ -108,12 +69,14 @@ def _map(conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros) ->
     rule = body.get("fails_when", "all")
     if rule not in parents.RULES:
         raise InvalidValue("fails_when", f"{rule!r} is none of {', '.join(parents.RULES)}")
-    known = _Targets(conn, now).get(body["flow"], body.get("manifest"))
-    if known[0].flow_id == job.claimed.flow_id and job.flow.limited:
-        raise InvalidValue("flow", "a flow with a limit cannot have its own runs as children")
+    params = msgspec.convert(body["items"], list[dict[str, Any]])
+    wanted = [EnqueueItem(flow=body["flow"], params=each, parent=parent) for each in params]
     new = [
-        _new_job(known, job, {"params": item}, "parent", parent_id=parent) for item in body["items"]
+        msgspec.structs.replace(each, unique=None)  # a map makes one for each item
+        for each in _prepare(conn, job, body, wanted, "parent", now)
     ]
+    if job.flow.limited and any(each.flow_id == job.claimed.flow_id for each in new):
+        raise InvalidValue("flow", "a flow with a limit cannot have its own runs as children")
     parents.add_children(conn, parent, body["step"], body["start"], new, now, rule)
     return len(new)
 
@@ -121,34 +84,14 @@ def _map(conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros) ->
 def _enqueue(
     conn: Connection, job: Handed, body: Mapping[str, Any], now: Micros
 ) -> dict[str, list[int]]:
-    targets = _Targets(conn, now)
-    new = []
-    for item in body["items"]:
-        known = targets.get(item["flow"], body.get("manifest"))
-        made = _new_job(known, job, item, "job")
-        new.append(msgspec.structs.replace(made, unique=_unique(known[0], item, made, now)))
+    wanted = msgspec.convert(body["items"], list[EnqueueItem])
+    new = _prepare(conn, job, body, wanted, "job", now)
     with _without_waiting(conn) if any(made.unique for made in new) else nullcontext():
         ids = enqueue(conn, new, now)
     return {
         "ids": list(map(int, ids)),
         "kept": [at for at, each in enumerate(ids) if isinstance(each, Kept)],
     }
-
-
-def _unique(
-    target: flows.Target, item: Mapping[str, Any], made: NewJob, now: Micros
-) -> Unique | None:
-    wish = msgspec.convert(item.get("unique", {}), Wish)
-    uniqueness.check(wish)
-    return uniqueness.resolve(
-        wish,
-        target.manifest.unique,
-        flow_id=target.flow_id,
-        queue_id=target.queue_id,
-        params=msgspec.json.decode(made.params),
-        context=made.context,
-        now=now,
-    )
 
 
 @contextmanager

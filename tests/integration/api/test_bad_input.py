@@ -56,6 +56,12 @@ TABLE = {
         lambda client: client.create_many("weather", [CITY, {}]),
         "params",
     ),
+    "time beyond all times": Bad(
+        ("POST", "/flows/weather/jobs", {"params": CITY, "run_at": "0001-01-01T00:00:00+14:00"}),
+        *(422, "run_at", ("run", "weather", "-p", "city=x", "--at", "2999-01-01"), 2),
+        lambda client: client.create("weather", CITY, run_at=2**61),
+        "1970",
+    ),
     "unknown queue": Bad(
         ("POST", "/queues/elt/pause", {}),
         *(404, "", ("queues", "pause", "elt"), 1),

@@ -275,6 +275,16 @@ def test_a_job_may_make_jobs_of_a_pipeline_that_the_store_does_not_know(deck: De
         @job
         def spread(ctx: Context) -> int:
             return ctx.enqueue(greet, {"name": "Ana"})
+
+        @job
+        def beyond() -> list[str]:
+            said = []
+            for options in {"priority": 10**7}, {"run_at": "2999-01-01"}, {"context": "\\0"}:
+                try:
+                    greet.options(**options).enqueue(name="Ana")
+                except Exception as error:
+                    said.append(str(error).partition(":")[0])
+            return said
     """)
     with deck.store.write() as conn:
         greet = conn.execute(select(pipelines.c.id).where(pipelines.c.name == "greet")).scalar()
@@ -287,6 +297,8 @@ def test_a_job_may_make_jobs_of_a_pipeline_that_the_store_does_not_know(deck: De
     assert job.status == Status.COMPLETED, job.error
     child = deck.wait(job.result)
     assert (child.flow, child.result, child.source) == ("greet", "hello Ana", "job")
+    [refused] = deck.enqueue("beyond")
+    assert deck.wait(refused).result == ["priority", "run_at", "context"]
 
 
 def test_a_parent_keeps_what_it_said_before_and_after_its_children(deck: Deck) -> None:
