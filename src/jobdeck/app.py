@@ -1,5 +1,6 @@
 """The one place where the web application is wired together: API, pages, streams, headers."""
 
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -58,4 +59,9 @@ def serve(decks: Sequence[Deck], settings: Settings) -> None:
         StartFailed: it cannot listen there.
     """
     listener = listening.listen(settings)
-    Server(create_app(decks), decks).run(sockets=[listener])
+    server = Server(create_app(decks), decks)
+    # What is loaded by now stays; looking through it for garbage again and again takes longer
+    # than a page.
+    gc.collect()
+    gc.freeze()
+    server.run(sockets=[listener])

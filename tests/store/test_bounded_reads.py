@@ -12,7 +12,18 @@ from sqlalchemy import Connection, event, text
 from jobdeck.domain.clock import SECOND
 from jobdeck.domain.filters import ANY, ROWS_MAX, JobFilter, LogFilter
 from jobdeck.domain.states import Reason, Status
-from jobdeck.store import charts, flows, jobs, listing, log_search, logs, pipelines, recent, schema
+from jobdeck.store import (
+    charts,
+    flows,
+    jobs,
+    listing,
+    log_search,
+    logs,
+    pipelines,
+    recent,
+    schema,
+    surroundings,
+)
 from jobdeck.store.database import Store
 from tests.store.world import START, manifest
 from tests.stores import Cluster
@@ -305,6 +316,18 @@ def test_a_jobs_lines_are_read_without_those_of_others(
     assert meter.check(logs.newest_of, 30_001) == JOBS
     assert len(meter.check(logs.of_job, 5000).lines) == 1
     assert [line.id for line in meter.check(log_search.find, LogFilter(job=5000)).items] == [5000]
+
+
+def test_what_stands_beside_a_job_is_found_without_reading_other_flows(
+    history: Store, meter: Meter | PostgresMeter
+) -> None:
+    with history.read() as conn:
+        (job,) = jobs.load(conn, [10])
+    found = meter.check(surroundings.neighbours, job)
+    assert {each.relation: each.id for each in found} == {"before": 9, "after": 11}
+    with history.read() as conn:
+        (last,) = jobs.load(conn, [19])
+    assert [each.id for each in meter.check(surroundings.neighbours, last)] == [18]
 
 
 def test_the_latest_runs_are_found_behind_many_that_wait(

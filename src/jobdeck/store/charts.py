@@ -7,7 +7,7 @@ first, as far as one call may read, and `searched_to` says how far that was.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, structs
 from sqlalchemy import Connection, Select, func, select
@@ -16,7 +16,7 @@ from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.filters import ROWS_MAX, JobFilter, names
 from jobdeck.domain.states import CODES, FINAL, Code, Status
 from jobdeck.store import counters, listing, periods, sources, walks
-from jobdeck.store.tables import delayed, flows, jobs, pipelines, queues, ready, running, volume
+from jobdeck.store.tables import delayed, flows, pipelines, queues, ready, running, volume
 from jobdeck.store.volume import FINE_S, SPANS
 
 BARS = 72
@@ -68,35 +68,52 @@ def read(conn: Connection, wanted: JobFilter, now: Micros, *, bars: int = BARS) 
     """The chart of the jobs that the filter means, over its range of times of creation, else
     from the oldest job until now; None: there is no job in it. At both ends of the range its
     first and last bar are shown as a whole where they come from the volume."""
-    oldest, newest = _ends(conn)
-    if oldest is None:
+    ends = _ends(conn)
+    if ends is None:
         return None
-    start = max(wanted.created_after or oldest, oldest)
-    end = min(wanted.created_before or now, max(now, (newest or 0) + 1))
+    start = max(wanted.created_after or ends.oldest, ends.oldest)
+    end = min(wanted.created_before or now, max(now, ends.newest + 1))
     if end <= start:
         return None
     bar_s = _width(start, end, bars)
-    few = _few(conn, wanted)
-    if not few and _told_by_volume(wanted):
+    if _told_by_volume(wanted) and not _few(conn, wanted, ends):
         return _from_volume(conn, wanted, start, end, max(bar_s, SPANS[0]), now)
     return _by_searching(conn, wanted, start, end, bars, now)
 
 
-def _ends(conn: Connection) -> tuple[Micros | None, Micros | None]:
-    ends = select(jobs.c.created_at).where(
-        jobs.c.id == select(func.min(jobs.c.id)).scalar_subquery()
-    )
-    oldest: Micros | None = conn.execute(ends).scalar()
-    return oldest, periods.created_at(conn, periods.newest(conn))
+class _Ends(NamedTuple):
+    """When the oldest and the newest job were created, and the one ROWS before the newest; the
+    newest's number."""
+
+    oldest: Micros
+    newest: Micros
+    recent: Micros
+    last: int
+
+
+_EDGE = "(SELECT created_at FROM jobs {} WHERE id >= {} ORDER BY id LIMIT 1)"
+_LAST = "(SELECT max(id) FROM jobs)"
+
+
+def _ends(conn: Connection) -> _Ends | None:
+    """None: there is no job."""
+    how = "NOT INDEXED" if conn.dialect.name == "sqlite" else ""
+    edges = (_EDGE.format(how, first) for first in (0, _LAST, f"{_LAST} - {ROWS}"))
+    row = conn.exec_driver_sql(f"SELECT {', '.join([*edges, _LAST])}").one()
+    return None if row[3] is None else _Ends._make(row)
 
 
 def _width(start: Micros, end: Micros, bars: int) -> int:
     return next((w for w in WIDTHS if end - start <= bars * w * SECOND), WIDTHS[-1])
 
 
-def _few(conn: Connection, wanted: JobFilter) -> bool:
-    low, high = periods.numbers(conn, wanted.created_after, wanted.created_before)
-    return min(high, periods.newest(conn)) - low < ROWS
+def _few(conn: Connection, wanted: JobFilter, ends: _Ends) -> bool:
+    """Whether there are so few jobs in the range of times, or somewhat fewer."""
+    after, before = wanted.created_after, wanted.created_before
+    if before is None or before > ends.newest + periods.SLACK:
+        return ends.last <= ROWS or (after is not None and ends.recent < after - periods.SLACK)
+    low, high = periods.numbers(conn, after, before)
+    return high - low < ROWS
 
 
 def _told_by_volume(wanted: JobFilter) -> bool:
@@ -168,11 +185,12 @@ def _add_open(
     meant = tuple(s for s in wanted.status or Status if s not in FINAL)
     if not meant:
         return 0
-    counts = counters.by_status(conn, structs.replace(wanted, status=meant))
-    waiting = sum(counts.values())
+    stands = sum(n for status, n in counters.totals(conn).items() if status not in FINAL)
+    if not stands:
+        return 0
+    waiting = sum(counters.by_status(conn, structs.replace(wanted, status=meant)).values())
     if not waiting:
         return 0
-    stands = sum(counters.totals(conn)[status] for status in Status if status not in FINAL)
     if stands > ROWS:
         return waiting
     open_ids = [

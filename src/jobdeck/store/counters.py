@@ -74,6 +74,12 @@ def fold(conn: Connection) -> int:
     return len(rows)
 
 
+_TOTALS = select(counters.c.status, func.sum(counters.c.n)).group_by(counters.c.status)
+_BY_QUEUE = select(counters.c.queue_id, counters.c.status, func.sum(counters.c.n)).group_by(
+    counters.c.queue_id, counters.c.status
+)
+
+
 def totals(
     conn: Connection,
     *,
@@ -82,7 +88,7 @@ def totals(
     queue_id: int | None = None,
 ) -> dict[Status, int]:
     """The number of jobs in every status, of all jobs or of one pipeline, flow or queue."""
-    query = select(counters.c.status, func.sum(counters.c.n)).group_by(counters.c.status)
+    query = _TOTALS
     if flow_id is not None:
         query = query.where(counters.c.flow_id == flow_id)
     if pipeline_id is not None:
@@ -96,11 +102,8 @@ def totals(
 
 def by_queue(conn: Connection) -> dict[int, dict[Status, int]]:
     """The number of jobs in every status, for each queue by its number."""
-    query = select(counters.c.queue_id, counters.c.status, func.sum(counters.c.n)).group_by(
-        counters.c.queue_id, counters.c.status
-    )
     found: dict[int, dict[Status, int]] = defaultdict(lambda: dict.fromkeys(Status, 0))
-    for queue, status, n in conn.execute(query):
+    for queue, status, n in conn.execute(_BY_QUEUE):
         found[queue][Code(status).status] = int(n)
     return found
 

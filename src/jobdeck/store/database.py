@@ -36,6 +36,8 @@ REST_S = 5.0
 IDLE_TRANSACTION_S = 15
 # What a transaction that has itself told the pools on PostgreSQL leaves on its connection.
 TOLD = "told"
+# What a connection has found out that is not asked for twice, for as long as somebody reads by it.
+FOUND = "found"
 # Connections kept for writing.
 KEPT = 4
 
@@ -261,7 +263,11 @@ class Store:
         """
         try:
             with self.reader.connect() as connection:
-                yield connection
+                connection.info[FOUND] = {}
+                try:
+                    yield connection
+                finally:
+                    connection.info.pop(FOUND, None)
         except self.errors as error:
             raise explain(error, self.name, self.path) from error
 

@@ -24,6 +24,13 @@ from jobdeck.store.values import NUMBER_MAX, AnyRow, decode, driver, encode
 
 _decode_retry = msgspec.json.Decoder(RetryPolicy).decode
 
+_NAMES = (
+    select(flows.c.name, pipelines.c.name)
+    .join(pipelines, pipelines.c.id == flows.c.pipeline_id)
+    .where(flows.c.removed_at.is_(None))
+    .order_by(flows.c.name)
+)
+
 Stamp = tuple[int, Micros, int | None, Micros]
 """Changes whenever a flow or its pipeline does: the flow's number and last update, the
 published version and the pipeline's last update."""
@@ -61,6 +68,11 @@ def all(conn: Connection, pipeline: str = "") -> list[Flow]:  # noqa: A001
         query = query.where(pipelines.c.name == pipeline)
     after = followers.of(conn)
     return [_record(row, after) for row in conn.execute(query)]
+
+
+def names(conn: Connection) -> list[tuple[str, str]]:
+    """The name of every flow with that of its pipeline, in the order of the flows' names."""
+    return [(flow, pipeline) for flow, pipeline in conn.execute(_NAMES)]
 
 
 def create(

@@ -68,6 +68,14 @@ _LOAD = (
     .where(jobs.c.id.in_(_IDS))
 )
 
+_STATUSES = select(jobs.c.id, STATUS).select_from(_STANDING).where(jobs.c.id.in_(_IDS))
+_CHILDREN = (
+    select(jobs.c.parent_id, STATUS.label("now"), func.count())
+    .select_from(_STANDING)
+    .where(jobs.c.parent_id.in_(_IDS))
+    .group_by(jobs.c.parent_id, STATUS)
+)
+
 
 def get(conn: Connection, job_id: int) -> Job:
     """The job of that number.
@@ -122,24 +130,17 @@ def find(
 def statuses(conn: Connection, job_ids: Iterable[int]) -> dict[int, Status]:
     """The status of each of the jobs; those that there are not are left out."""
     wanted = list(job_ids)
-    query = select(jobs.c.id, STATUS).select_from(_STANDING).where(jobs.c.id.in_(_IDS))
     found: dict[int, Status] = {}
     for start in range(0, len(wanted), _CHUNK):
-        rows = conn.execute(query, {"ids": wanted[start : start + _CHUNK]})
+        rows = conn.execute(_STATUSES, {"ids": wanted[start : start + _CHUNK]})
         found.update((job_id, Code(code).status) for job_id, code in rows)
     return found
 
 
 def children_counts(conn: Connection, parent_ids: Sequence[int]) -> dict[int, dict[Status, int]]:
     """How many children each of the jobs has in every status; those without any are left out."""
-    query = (
-        select(jobs.c.parent_id, STATUS.label("now"), func.count())
-        .select_from(_STANDING)
-        .where(jobs.c.parent_id.in_(_IDS))
-        .group_by(jobs.c.parent_id, STATUS)
-    )
     found: dict[int, dict[Status, int]] = {}
-    for parent, code, n in conn.execute(query, {"ids": list(parent_ids)}):
+    for parent, code, n in conn.execute(_CHILDREN, {"ids": list(parent_ids)}):
         counts = found.setdefault(parent, dict.fromkeys(Status, 0))
         counts[Code(code).status] += n
     return found

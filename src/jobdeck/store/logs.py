@@ -2,12 +2,14 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, select, text
 
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import ROWS_MAX
 from jobdeck.domain.records import LogLine
+from jobdeck.store import walks
 from jobdeck.store.rows import Rows, insert_new_rows
+from jobdeck.store.sources import Source
 from jobdeck.store.tables import logs
 from jobdeck.store.values import NUMBER_MAX, AnyRow, clean, decode, is_number
 
@@ -16,6 +18,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 PAGE = 500
 PAGE_MAX = 10_000
 _MESSAGE = COLUMNS.index("message")
+_OF_JOB = Source("logs", "id", "ix_logs_job_id_id", (("job_id", ":job_id"),))
 
 
 def append(conn: Connection, rows: Rows) -> None:
@@ -107,17 +110,13 @@ def walk(
     conn: Connection, job_id: int, low: int, high: int, *, newest_first: bool
 ) -> Select[*tuple[Any, ...]]:
     """The job's lines with the numbers from `low` to `high`."""
-    if conn.dialect.name == "sqlite":
-        query = select(logs).where(logs.c.job_id == job_id, logs.c.id.between(low, high))
-        return query.order_by(logs.c.id.desc() if newest_first else logs.c.id)
-    # A range and an order that the key alone cannot answer: PostgreSQL would read through the
-    # lines of all other jobs with it, if it expects many of this job.
-    place = tuple_(logs.c.job_id, logs.c.id)
-    first, last = ((literal(job_id, BigInteger), literal(id_, BigInteger)) for id_ in (low, high))
-    query = select(logs).where(place >= tuple_(*first), place <= tuple_(*last))
-    if newest_first:
-        return query.order_by(logs.c.job_id.desc(), logs.c.id.desc())
-    return query.order_by(logs.c.job_id, logs.c.id)
+    where = text(" AND ".join(walks.within(conn, _OF_JOB)))
+    return (
+        select(logs)
+        .with_hint(logs, f"INDEXED BY {_OF_JOB.by}", "sqlite")
+        .where(where.bindparams(job_id=job_id, low=low, high=high))
+        .order_by(text(walks.order(conn, _OF_JOB, descending=newest_first)))
+    )
 
 
 def _record(row: AnyRow) -> LogLine:

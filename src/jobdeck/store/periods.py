@@ -3,6 +3,7 @@
 from sqlalchemy import Connection
 
 from jobdeck.domain.clock import SECOND, Micros
+from jobdeck.store.database import FOUND
 from jobdeck.store.values import NUMBER_MAX
 
 SLACK = 60 * SECOND
@@ -17,7 +18,16 @@ PROBES = 15
 
 def numbers(conn: Connection, after: Micros | None, before: Micros | None) -> tuple[int, int]:
     """The smallest and largest number between which all jobs created from `after` on and before
-    `before` lie, with some others. An empty range has the smallest above the largest."""
+    `before` lie, with some others. An empty range has the smallest above the largest. Who reads
+    asks for each range once."""
+    found = conn.info.get(FOUND, {})
+    if (after, before) not in found:
+        found[after, before] = _numbers(conn, after, before)
+    numbers: tuple[int, int] = found[after, before]
+    return numbers
+
+
+def _numbers(conn: Connection, after: Micros | None, before: Micros | None) -> tuple[int, int]:
     low, high = 1, NUMBER_MAX
     if after is not None:
         low = first_since(conn, "jobs", "created_at", after - SLACK)

@@ -21,6 +21,8 @@ _COLUMNS = (
     *(pipelines.c.published_version, pipelines.c.created_at, pipelines.c.updated_at),
 )
 
+_NAMES = select(pipelines.c.name).where(pipelines.c.removed_at.is_(None)).order_by(pipelines.c.name)
+
 
 def register(
     conn: Connection, manifest: PipelineManifest, now: Micros, *, publish: bool
@@ -70,6 +72,11 @@ def all(conn: Connection) -> list[Pipeline]:  # noqa: A001
     )
     rows = conn.execute(query.where(pipelines.c.removed_at.is_(None)).order_by(pipelines.c.name))
     return [_build(row, row.manifest) for row in rows]
+
+
+def names(conn: Connection) -> list[str]:
+    """The name of every pipeline, in their order."""
+    return list(conn.execute(_NAMES).scalars())
 
 
 def manifest(conn: Connection, pipeline_id: int, version: int) -> PipelineManifest:

@@ -7,6 +7,8 @@ from sqlalchemy import Connection, text
 from jobdeck.domain.filters import ROWS_MAX
 from jobdeck.domain.health import RUNS, Run
 from jobdeck.domain.states import Code, Reason
+from jobdeck.store import walks
+from jobdeck.store.sources import of_flow
 from jobdeck.store.values import NUMBER_MAX, AnyRow
 
 OPEN_MAX = 200
@@ -46,31 +48,29 @@ def _read(
         parts = [_newest(conn, flow_id, below[flow_id], depth, limit) for flow_id in some]
         for row in conn.execute(text(" UNION ALL ".join(parts))):
             known = found[row.flow_id]
-            if len(known) < limit and all(run.job != row.id for run in known):
+            # They come in the order of their numbers, and may be there already.
+            if len(known) < limit and (not known or row.id < known[-1].job):
                 known.append(_record(row))
 
 
-# In which only the index by flow and number is sorted: by the number alone, PostgreSQL might read
-# through all that other flows did since. SQLite knows no such range, and is told the index.
-_ORDER = "ORDER BY flow_id DESC, id DESC"
-
-
-def _jobs(conn: Connection) -> str:
-    return "jobs INDEXED BY ix_jobs_flow_id_id" if conn.dialect.name == "sqlite" else "jobs"
-
-
-def _below(conn: Connection, flow_id: int, below: int) -> str:
-    if conn.dialect.name == "sqlite":
-        return f"flow_id = {flow_id} AND id < {below}"
-    return f"(flow_id, id) < ({flow_id}, {below}) AND flow_id >= {flow_id}"
-
-
 def _newest(conn: Connection, flow_id: int, below: int, depth: int, limit: int) -> str:
-    where = _below(conn, flow_id, below)  # all of them are numbers
+    newest = _jobs(conn, flow_id, below, _COLUMNS, depth)
     return (
-        f"SELECT * FROM (SELECT {_COLUMNS} FROM (SELECT {_COLUMNS} FROM {_jobs(conn)} "  # noqa: S608
-        f"WHERE {where} {_ORDER} LIMIT {depth}) AS newest "
+        f"SELECT * FROM (SELECT {_COLUMNS} FROM ({newest}) AS newest "  # noqa: S608
         f"WHERE status <> {int(Code.OPEN)} ORDER BY id DESC LIMIT {limit}) AS ended{flow_id}"
+    )
+
+
+def _jobs(conn: Connection, flow_id: int, below: int, columns: str, limit: int) -> str:
+    # All of them are numbers.
+    return walks.walk(
+        conn,
+        of_flow(str(flow_id)),
+        columns,
+        descending=True,
+        limit=f"LIMIT {limit}",
+        low="0",
+        high=str(below - 1),
     )
 
 
@@ -89,9 +89,7 @@ def _oldest_open(conn: Connection, flow_id: int) -> int:
     low, high = 0, NUMBER_MAX
     while high - low > _NEAR:
         middle = (low + high) // 2
-        where = _below(conn, flow_id, middle)
-        query = f"SELECT id, status FROM {_jobs(conn)} WHERE {where} {_ORDER} LIMIT 1"  # noqa: S608
-        row = conn.execute(text(query)).first()
+        row = conn.execute(text(_jobs(conn, flow_id, middle, "id, status", 1))).first()
         if row is None or row.status != int(Code.OPEN):
             low = middle
         else:

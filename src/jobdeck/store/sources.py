@@ -76,6 +76,13 @@ class Plan(Struct, kw_only=True):
 
 _EVERY = "id"
 _BY_FLOW = "ix_jobs_flow_id_id"
+
+
+def of_flow(flow_id: str) -> Source:
+    """The jobs of one flow, whose number is that SQL."""
+    return Source("jobs", _EVERY, _BY_FLOW, (("flow_id", flow_id),))
+
+
 _SPREAD = ("flow_id", SPREAD)
 
 

@@ -1,18 +1,18 @@
 """What stands around a job: the runs of its flow before and after it, and what happened to
 queues, pipelines and pools while it was open."""
 
-from typing import Any
-
 from msgspec import Struct
-from sqlalchemy import Connection, Select, and_, not_, or_, select
+from sqlalchemy import Connection, and_, not_, or_, select, text
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.records import Job
 from jobdeck.domain.states import Code, Status
-from jobdeck.store import jobs, periods, pools
+from jobdeck.store import jobs, periods, pools, walks
+from jobdeck.store.sources import of_flow
 from jobdeck.store.tables import audit
 from jobdeck.store.tables import jobs as rows
 from jobdeck.store.tables import pools as pool_rows
+from jobdeck.store.values import NUMBER_MAX
 
 SEEN = 2_000
 """So many earlier runs are looked at for one that completed, and so many rows of the audit."""
@@ -44,29 +44,35 @@ class Happening(Struct, frozen=True, kw_only=True):
 def neighbours(conn: Connection, job: Job) -> list[Neighbour]:
     """The runs of its flow next to it, and the last that completed before it."""
     flow_id = conn.execute(select(rows.c.flow_id).where(rows.c.id == job.id)).scalar()
-    mine = rows.c.flow_id == flow_id
-    before = select(rows.c.id).where(mine, rows.c.id < job.id).order_by(rows.c.id.desc())
-    after = select(rows.c.id).where(mine, rows.c.id > job.id).order_by(rows.c.id).limit(1)
-    found = {"before": _first(conn, before.limit(1)), "after": _first(conn, after)}
-    seen = before.add_columns(rows.c.status).limit(SEEN).subquery()
-    success = select(seen.c.id).where(seen.c.status == int(Code.COMPLETED))
-    found["success"] = _first(conn, success.order_by(seen.c.id.desc()).limit(1))
-    if found["success"] == found["before"]:
-        found["success"] = None
-    ids = [each for each in found.values() if each is not None]
-    statuses = jobs.statuses(conn, ids) if ids else {}
-    query = select(rows.c.id, rows.c.finished_at).where(rows.c.id.in_(ids))
-    ends = {row.id: row.finished_at for row in conn.execute(query)}
+    if flow_id is None:
+        return []
+    binds = {"flow": flow_id, "before": job.id - 1, "after": job.id + 1, "all": NUMBER_MAX}
+    near = conn.execute(text(_near(conn)), binds).one()._mapping
+    found = {name: number for name, number in near.items() if number is not None}
+    if found.get("success") == found.get("before"):
+        found.pop("success", None)
+    known = {each.id: each for each in jobs.load(conn, list(found.values()))}
     return [
-        Neighbour(relation=relation, id=each, status=statuses[each], finished_at=ends.get(each))
-        for relation, each in found.items()
-        if each in statuses
+        Neighbour(relation=name, id=each.id, status=each.status, finished_at=each.finished_at)
+        for name, number in found.items()
+        if (each := known.get(number)) is not None
     ]
 
 
-def _first(conn: Connection, query: Select[*tuple[Any, ...]]) -> int | None:
-    found: int | None = conn.execute(query.limit(1)).scalar_one_or_none()
-    return found
+def _near(conn: Connection) -> str:
+    def walk(columns: str, limit: int, **edges: str) -> str:
+        down = "high" in edges
+        edges = {"low": "0", "high": ":all", **edges}
+        source, some = of_flow(":flow"), f"LIMIT {limit}"
+        return walks.walk(conn, source, columns, descending=down, limit=some, **edges)
+
+    seen = walk("id, status", SEEN, high=":before")
+    return (
+        f"SELECT ({walk('id', 1, high=':before')}) AS before, "  # noqa: S608
+        f"({walk('id', 1, low=':after')}) AS after, "
+        f"(SELECT id FROM ({seen}) AS seen WHERE status = {int(Code.COMPLETED)} "
+        "ORDER BY id DESC LIMIT 1) AS success"
+    )
 
 
 def happenings(conn: Connection, start: Micros, end: Micros) -> list[Happening]:

@@ -36,7 +36,7 @@ def end_of_slice(
 def _nth(conn: Connection, source: Source, descending: bool) -> str:
     # The number at which a walk has read one row more than `:skip`; of several the first.
     number = f"{source.table}.{source.column}"
-    inner = f"({_walk(conn, source, number, descending, 'LIMIT 1 OFFSET :skip')})"
+    inner = f"({walk(conn, source, number, descending=descending, limit='LIMIT 1 OFFSET :skip')})"
     if not source.by_flow:
         return inner
     best = "max" if descending else "min"
@@ -101,53 +101,72 @@ def _all(
     """All that is meant of a source; on PostgreSQL at most so many of each walk."""
     table = source.table
     if conn.dialect.name == "sqlite":
-        where = " AND ".join((*_range(conn, source, f"IN :{source.flows}"), *source.own))
+        where = " AND ".join((*within(conn, source, f"IN :{source.flows}"), *source.own))
         return f"SELECT {columns} FROM {_from(conn, source)} WHERE {where}"  # noqa: S608
-    walk = _walk(conn, source, "*", descending, limit, source.own)
+    rows = walk(conn, source, "*", descending=descending, limit=limit, own=source.own)
     if not source.by_flow:
-        return f"SELECT {columns} FROM ({walk}) AS {table}"  # noqa: S608
+        return f"SELECT {columns} FROM ({rows}) AS {table}"  # noqa: S608
     return (
-        f"SELECT {columns} FROM flows AS spread CROSS JOIN LATERAL ({walk}) AS {table} "  # noqa: S608
+        f"SELECT {columns} FROM flows AS spread CROSS JOIN LATERAL ({rows}) AS {table} "  # noqa: S608
         f"WHERE spread.id IN :{source.flows}"
     )
 
 
-def _walk(
+def walk(
     conn: Connection,
     source: Source,
     columns: str,
+    *,
     descending: bool,
-    limit: str,
+    limit: str = "",
     own: Sequence[str] = (),
+    low: str = ":low",
+    high: str = ":high",
 ) -> str:
-    """One walk, of the flow `spread` where there is one for each, in the order of its index."""
-    where = " AND ".join((*_range(conn, source, f"= {SPREAD}"), *own))
-    order = [source.column]
+    """SQL for one walk from `low` to `high` in the order of its index, of the flow `spread` where
+    there is one for each flow."""
+    where = " AND ".join((*within(conn, source, low=low, high=high), *own))
+    return (
+        f"SELECT {columns} FROM {_from(conn, source)} WHERE {where} "  # noqa: S608
+        f"ORDER BY {order(conn, source, descending=descending)} {limit}"
+    )
+
+
+def order(conn: Connection, source: Source, *, descending: bool) -> str:
+    """SQL for the order of the source's index."""
+    columns = [source.column]
     if conn.dialect.name != "sqlite":
-        order = [*(column for column, _ in source.keys), source.column]
-    by = ", ".join(f"{source.table}.{column} {_way(descending)}" for column in order)
-    return f"SELECT {columns} FROM {_from(conn, source)} WHERE {where} ORDER BY {by} {limit}"  # noqa: S608
+        # All of its columns, or PostgreSQL might go by another index; see `within`.
+        columns = [*(column for column, _ in source.keys), source.column]
+    return ", ".join(f"{source.table}.{column} {_way(descending)}" for column in columns)
 
 
-def _range(conn: Connection, source: Source, of_flow: str) -> list[str]:
-    """What the index answers."""
+def within(
+    conn: Connection,
+    source: Source,
+    of_flow: str = f"= {SPREAD}",
+    *,
+    low: str = ":low",
+    high: str = ":high",
+) -> list[str]:
+    """The conditions that the source's index answers, and on PostgreSQL no other: whatever that
+    expects to find, it can read neither this range nor `order` by another one, and through all
+    that others did since. SQLite is told which index to take instead."""
     sqlite = conn.dialect.name == "sqlite"
-    low, high = ":low", ":high"
     if source.above:
-        low = f"{'max' if sqlite else 'greatest'}(:low, :{source.above})"
+        low = f"{'max' if sqlite else 'greatest'}({low}, :{source.above})"
     if source.upto:
-        high = f"{'min' if sqlite else 'least'}(:high, :{source.upto})"
+        high = f"{'min' if sqlite else 'least'}({high}, :{source.upto})"
     column = f"{source.table}.{source.column}"
+    between = f"{column} BETWEEN {low} AND {high}"
     if sqlite:
         equal = [
             f"{source.table}.{name} {of_flow if value == SPREAD else f'= {value}'}"
             for name, value in source.keys
         ]
-        return [*equal, f"{column} BETWEEN {low} AND {high}"]
+        return [*equal, between]
     if not source.keys:
-        return [f"{column} BETWEEN {low} AND {high}"]
-    # Neither this range nor the order of `_walk` is one that another index could answer, whatever
-    # PostgreSQL expects to find. It would read through all that others did since.
+        return [between]
     names = ", ".join(f"{source.table}.{name}" for name, _ in source.keys)
     values = ", ".join(value for _, value in source.keys)
     return [

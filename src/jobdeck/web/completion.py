@@ -118,9 +118,9 @@ def _every_value(conn: Connection, name: str, beginning: str) -> Iterable[tuple[
     if name == "status":
         return [*((s.value, "") for s in Status), *((w, "several") for w in filtertext.GROUPS)]
     if name == "pipeline":
-        return [(each.name, "") for each in pipelines.all(conn)]
+        return [(each, "") for each in pipelines.names(conn)]
     if name == "flow":
-        return [(each.name, f"of {each.pipeline}") for each in flows.all(conn)]
+        return [(each, f"of {pipeline}") for each, pipeline in flows.names(conn)]
     if name == "queue":
         return [(each, "") for each in sorted(queues.ids(conn))]
     if name == "reason":

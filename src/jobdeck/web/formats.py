@@ -1,15 +1,19 @@
 """Numbers, sizes, times and JSON as people read them; the templates' filters."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 from jobdeck.domain import clock
-from jobdeck.domain.clock import Micros
+from jobdeck.domain.clock import SECOND, Micros
 
 THIN = "\u202f"
 """A thin space that never breaks: between the groups of a number, and before its unit."""
 
+DAY = 86_400 * SECOND
+MONTHS = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
 _SIZES = ("kB", "MB", "GB", "TB", "PB")
 JSON_CHARS = 20_000
 """So much of a value is shown on a page; the rest is behind a link."""
@@ -45,17 +49,19 @@ def percent(fraction: float) -> str:
 
 def exact(at: Micros) -> str:
     """The instant as it stands on a page before a script puts it into the reader's zone."""
-    return clock.to_datetime(at).strftime("%Y-%m-%d %H:%M:%S UTC")
+    text = clock.to_iso(at)
+    return f"{text[:10]} {text[11:19]} UTC"
 
 
 def short(at: Micros, now: Micros) -> str:
     """The instant in UTC, as short as it stays clear: the time today, else the date with it."""
+    if abs(now - at) < DAY // 2 or now // DAY == at // DAY:
+        return clock.to_iso(at)[11:19]
     then, present = clock.to_datetime(at), clock.to_datetime(now)
-    if abs(present - then) < timedelta(hours=12) or present.date() == then.date():
-        return then.strftime("%H:%M:%S")
+    day = f"{then.day} {MONTHS[then.month - 1]}"
     if then.year == present.year:
-        return f"{then.day} {then.strftime('%b %H:%M')}"
-    return f"{then.day} {then.strftime('%b %Y')}"
+        return f"{day} {then.hour:02}:{then.minute:02}"
+    return f"{day} {then.year}"
 
 
 def pretty(value: Any) -> str:

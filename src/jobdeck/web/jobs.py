@@ -76,10 +76,11 @@ def _view(pages: Pages, query: JobsQuery, role: Role) -> View:
 
 def _choices(conn: Connection, query: JobsQuery, actor: Actor) -> dict[str, Any]:
     """What can be chosen beside the text of the filter."""
+    of = query.value("pipeline")
     return {
         "choices": [
-            ("pipeline", "Pipeline", [each.name for each in pipelines.all(conn)]),
-            ("flow", "Flow", [f.name for f in flows.all(conn, query.value("pipeline"))]),
+            ("pipeline", "Pipeline", pipelines.names(conn)),
+            ("flow", "Flow", [flow for flow, own in flows.names(conn) if of in ("", own)]),
             ("queue", "Queue", sorted(queues.ids(conn))),
         ],
         "views": views.of(conn, actor.name),
@@ -130,10 +131,11 @@ def _frame(pages: Pages, conn: Connection, query: JobsQuery, role: Role, now: Mi
     opened = {parent: _load_children(conn, parent) for parent in query.open if parent in children}
     wanted = None if error else query.condition(now)
     chart = _chart(conn, query, wanted, now)
-    told = _count(conn, query, wanted, found, chart, now)
+    counts = _counts(conn, wanted)
+    told = _count(conn, query, wanted, found, chart, counts, now)
     return Frame(
         {
-            "counts": pages.html("jobs/counts.html", query=query, counts=_counts(conn, wanted)),
+            "counts": pages.html("jobs/counts.html", query=query, counts=counts),
             "volume": pages.html(
                 "jobs/volume.html",
                 query=query,
@@ -200,13 +202,16 @@ def _count(
     wanted: JobFilter | None,
     found: Page[Job],
     chart: charts.Chart | None,
+    counts: Mapping[Status, int] | None,
     now: Micros,
 ) -> Told:
     if wanted is None:
         return Told("", exact=False)
     if not query.cursor and found.next is None and not wanted.roots:
         return Told(formats.plural(len(found.items), "job"), exact=True)
-    if chart is not None and chart.read is not None and not counters.can_tell(wanted):
+    if counts is not None:
+        counted = listing.Counted(sum(counts[status] for status in wanted.status or Status))
+    elif chart is not None and chart.read is not None:
         counted = listing.Counted(chart.read, chart.searched_to is None)
     else:
         counted = listing.count(conn, structs.replace(wanted, roots=False), now)

@@ -55,11 +55,11 @@ def _entries(pages: AtPages, conn: Connection, text: str) -> Iterator[Entry]:
             yield _place(pages, place)
     if not wanted:
         return
-    for name in _best((each.name for each in pipelines.all(conn)), wanted):
+    for name in _best(pipelines.names(conn), wanted):
         yield Entry(
             kind="pipeline", name=name, icon="pipelines", address=pages.url(f"/pipelines/{name}")
         )
-    for name in _best((each.name for each in flows.all(conn)), wanted):
+    for name in _best((each for each, _ in flows.names(conn)), wanted):
         yield Entry(kind="flow", name=name, icon="play", address=pages.url(f"/flows/{name}"))
     for name in _best(queues.ids(conn), wanted):
         address = pages.url("/jobs", {"queue": name})

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.runtime import Context
 from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.enums import MediaType
@@ -19,7 +20,7 @@ from jobdeck.domain import clock
 from jobdeck.domain.roles import Role
 from jobdeck.http.auth import Asker
 from jobdeck.http.state import Deck
-from jobdeck.web import assets, formats, status
+from jobdeck.web import assets, cells, formats, status
 from jobdeck.web.drawings import Drawings
 from jobdeck.web.places import Place
 
@@ -42,6 +43,26 @@ IN_DIALOG = Markup(
 """For what holds many deeds, each of which opens its dialog."""
 
 
+class _Context(Context):
+    """Calls what a template names as it is. Jinja looks first, at each of the many calls of a
+    page, whether a function asks for the context; none of ours does."""
+
+    def call(
+        self,
+        function: Callable[..., T],
+        /,
+        *args: Any,
+        _loop_vars: object = None,
+        _block_vars: object = None,
+        **more: Any,
+    ) -> T:
+        return function(*args, **more)
+
+
+class _Templates(Environment):
+    context_class = _Context
+
+
 class Pages:
     """The templates of one deck."""
 
@@ -53,10 +74,11 @@ class Pages:
         self.notice_cookie = f"{deck.cookie}_notice"
         self.watch_cookie = f"{deck.cookie}_watch"
         self.places = places
-        self.templates = Environment(
+        self.templates = _Templates(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
             undefined=StrictUndefined,
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -71,12 +93,20 @@ class Pages:
             inline=formats.inline,
             combined=lambda pairs, **more: {**pairs, **more},
         )
+        icon = cache(self.icon)
+        row = cells.Cells(icon)
         self.templates.globals.update(
             url=self.url,
             asset=self.asset,
-            icon=cache(self.icon),
+            icon=icon,
+            state=row.state,
+            time=cells.time,
+            lasting=cells.lasting,
+            pick=cells.pick,
+            opener=row.opener,
+            icon_opener=row.icon_opener,
+            choice=row.choice,
             plural=formats.plural,
-            short=formats.short,
             badge=status.badge,
             summary=status.summary,
             digest=lambda text: hashlib.sha256(text.encode()).hexdigest()[:8],
