@@ -110,10 +110,12 @@ def test_a_new_store_leads_to_the_first_job(bare: Site, visit: Visit) -> None:
     page = live(visit(bare, "/"))
     expect(page.get_by_role("heading", name="No jobs yet")).to_be_visible()
     expect(page.get_by_text("jobdeck new my-jobs")).to_be_visible()
+    worker = page.get_by_text("jobdeck worker my-jobs/pipelines.py")
+    expect(worker).to_contain_text(f"--store {bare.store.name}")
     bare.world.define()
     job_id = bare.world.create("newsletter")
     expect(page.get_by_role("heading", name="No jobs yet")).to_have_count(0)
-    expect(page.get_by_text("Queue mail is not served")).to_be_visible()
+    expect(page.get_by_text("No worker pool is running 1 job waits in mail")).to_be_visible()
     assert job_id
 
 

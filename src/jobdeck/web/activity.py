@@ -44,7 +44,8 @@ def read(conn: Connection, wanted: JobFilter, span: Span, now: Micros) -> Activi
     ended = failed + sum(bar.completed for bar in found.bars)
     words = [formats.number(found.total)]
     if failed:
-        words.append(f"{formats.number(failed)} failed ({_share(failed, ended)})")
+        of = "" if ended == found.total else " of completed and failed"
+        words.append(f"{formats.number(failed)} failed ({_share(failed, ended)}{of})")
     if found.left_out:
         words.append(f"{formats.number(found.left_out)} open ones not shown")
     text = f"{span.words}: {', '.join(words)}"

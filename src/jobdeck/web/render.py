@@ -1,6 +1,7 @@
 """Templates into pages and parts of pages; addresses are made here, relative to the base path."""
 
 import hashlib
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -118,6 +119,7 @@ class Pages:
             Role=Role,
             base_path=deck.base_path,
             store_name=deck.name or deck.store.name,
+            store_address=shlex.quote(deck.store.name),
         )
 
     def remembered(self, name: str, seconds: float, read: Callable[[], T]) -> T:

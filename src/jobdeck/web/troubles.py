@@ -49,15 +49,17 @@ def long_waits(queues: Sequence[Queue]) -> list[Queue]:
 
 def of_queues(queues: Sequence[Queue], pools: Sequence[Pool], now: Micros) -> list[Trouble]:
     """Queues in which jobs wait for nothing: paused, or served by no pool."""
-    found = []
+    paused, unserved = [], []
     for queue in queues:
         if queue.builtin and queue.name != SCHEDULER and not queue.pending:
             continue
         if queue.paused_at is not None:
-            found.append(_paused(queue))
+            paused.append(_paused(queue))
         elif queue.pending and not queue.builtin and not serves(pools, queue.name, now):
-            found.append(_unserved(queue, any_pool=any(lives(pool, now) for pool in pools)))
-    return found
+            unserved.append(queue)
+    if unserved and not any(lives(pool, now) and not pool.builtin for pool in pools):
+        return [_no_pool(unserved), *paused]
+    return [*(_unserved(queue) for queue in unserved), *paused]
 
 
 def _paused(queue: Queue) -> Trouble:
@@ -82,12 +84,22 @@ def _paused(queue: Queue) -> Trouble:
     )
 
 
-def _unserved(queue: Queue, *, any_pool: bool) -> Trouble:
+def _no_pool(waited: Sequence[Queue]) -> Trouble:
+    jobs = sum(queue.pending for queue in waited)
+    where = waited[0].name if len(waited) == 1 else formats.plural(len(waited), "queue")
+    return Trouble(
+        title="No worker pool is running",
+        text=f"{formats.plural(jobs, 'job')} {'waits' if jobs == 1 else 'wait'} in {where}",
+        address="/workers",
+        tone="failed",
+    )
+
+
+def _unserved(queue: Queue) -> Trouble:
     wait = "waits" if queue.pending == 1 else "wait"
-    who = "no pool takes this queue" if any_pool else "no worker pool is running"
     return Trouble(
         title=f"Queue {queue.name} is not served",
-        text=f"{formats.plural(queue.pending, 'job')} {wait}, and {who}",
+        text=f"{formats.plural(queue.pending, 'job')} {wait}, and no pool takes this queue",
         address="/jobs",
         query={"queue": queue.name, "status": "pending"},
     )

@@ -14,20 +14,24 @@ CHARS = 400
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """The sentence, and what to do: a `command` to give, or some other `advice`."""
+    """The sentence, and what to do: a `command` to give, with a `note` on it, or some other
+    `advice`."""
 
     sentence: Markup
     advice: str = ""
     command: str = ""
+    note: str = ""
 
 
 def say(found: Why, now: Micros) -> Said | None:
     """What the page says; None where the state says it all."""
     if found.status is Status.COMPLETED and found.details.get("reason") is None:
         return None
-    command = found.advice if found.advice.startswith("jobdeck ") else ""
-    advice = "" if command else found.advice
-    return Said(sentence=_sentence(found, now), advice=advice, command=command)
+    sentence = _sentence(found, now)
+    if not found.advice.startswith("jobdeck "):
+        return Said(sentence=sentence, advice=found.advice)
+    command, _, note = found.advice.partition(", ")
+    return Said(sentence=sentence, command=command, note=note)
 
 
 def _sentence(found: Why, now: Micros) -> Markup:

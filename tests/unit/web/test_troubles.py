@@ -38,13 +38,19 @@ def test_nothing_is_said_where_nothing_is_wrong() -> None:
 def test_queues_in_which_jobs_wait_for_nothing() -> None:
     paused = Queue(id=1, name="mail", pending=2, paused_at=1, paused_by="ana", paused_reason="no")
     waiting = Queue(id=2, name="etl", pending=1)
-    held, unserved = troubles.of_queues([paused, waiting], [pool(queues=["mail"])], NOW)
+    unserved, held = troubles.of_queues([paused, waiting], [pool(queues=["mail"])], NOW)
     assert (held.title, held.text) == ("Queue mail is paused", "by ana: no, holds 2 jobs")
     assert (held.address, held.query) == ("/queues", {"q": "mail"})
     assert unserved.text == "1 job waits, and no pool takes this queue"
     silent = pool(heartbeat_at=NOW - HOUR)
     (nobody,) = troubles.of_queues([waiting], [silent], NOW)
-    assert nobody.text == "1 job waits, and no worker pool is running"
+    assert (nobody.text, nobody.address) == ("1 job waits in etl", "/workers")
+    more = Queue(id=4, name="ml", pending=2)
+    many, still_held = troubles.of_queues(
+        [paused, waiting, more], [pool(builtin=True, queues=["BULK"])], NOW
+    )
+    assert (many.title, many.text) == ("No worker pool is running", "3 jobs wait in 2 queues")
+    assert still_held == held
     scheduler = Queue(id=3, name="SCHEDULER", builtin=True, paused_at=1, paused_by="ana")
     (told,) = troubles.of_queues([scheduler], [], NOW)
     assert (told.title, told.address) == ("No schedule fires", "/schedules")

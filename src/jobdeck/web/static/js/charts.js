@@ -8,7 +8,6 @@
     { label: "not ended", token: "--jd-running-solid" },
   ];
   const drawn = new WeakMap(); // element: [chart, what it shows]
-  const number = new Intl.NumberFormat("en-GB");
   const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
   const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -35,11 +34,12 @@
       scales: { x: { range: (_, min, max) => [min, max + barSeconds] }, y: { range: (_, __, max) => [0, Math.max(max * 1.08, 4)] } },
       axes: [
         { ...line, font, size: strip ? 18 : 40, space: 90, grid: { show: false }, values: strip ? days : [
-          [3600, "{HH}:{mm}", "\n{D} {MMM}", null, null, null, null, null, 1],
+          [86400, "{D} {MMM}", null, null, null, null, null, null, 1],
+          [3600, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
           [60, "{HH}:{mm}", null, null, null, null, null, null, 1],
           [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
         ] },
-        { ...line, font, show: !strip, size: 44, values: (_, values) => values.map((v) => (Number.isInteger(v) ? number.format(v) : "")) },
+        { ...line, font, show: !strip, size: 44, values: (_, values) => values.map((v) => (Number.isInteger(v) ? jobdeck.number(v) : "")) },
       ],
       series: [{}, ...SERIES.map(({ label, token: name }) => ({ label, fill: token(name), width: 0, paths: bars, points: { show: false } })).reverse()],
       hooks: {
@@ -56,6 +56,21 @@
     const words = span > 2 * 86400 ? day : span < 60 * splits.length ? clock : minute;
     return splits.map((at) => words.format(new Date(at * 1000)));
   };
+
+  // A bar of whole days is told by its dates, any other with its date unless it is of today.
+  function between(from, to) {
+    const whole = [from, to].every((at) => !at.getHours() && !at.getMinutes() && !at.getSeconds());
+    if (whole) {
+      const last = new Date(to - 1000);
+      return last.toDateString() === from.toDateString() ? day.format(from) : `${day.format(from)} – ${day.format(last)}`;
+    }
+    const dated = (at) => `${day.format(at)} ${minute.format(at)}`;
+    if (from.toDateString() === to.toDateString()) {
+      const words = `${clock.format(from)} – ${clock.format(to)}`;
+      return from.toDateString() === new Date().toDateString() ? words : `${day.format(from)} ${words}`;
+    }
+    return `${dated(from)} – ${dated(to)}`;
+  }
 
   // A part of the chart that was drawn over, or one bar, becomes the range of the list.
   function narrow(element, chart, left, right) {
@@ -81,8 +96,8 @@
     if (!bar) return;
     const from = new Date(bar[0] * 1000);
     const counts = SERIES.map(({ label }, i) => [bar[i + 1], label]).filter(([n]) => n);
-    const words = counts.length ? counts.map(([n, label]) => `${number.format(n)} ${label}`).join(", ") : "none";
-    tip.textContent = `${clock.format(from)} – ${clock.format(new Date(+from + barSeconds * 1000))}: ${words}`;
+    const words = counts.length ? counts.map(([n, label]) => `${jobdeck.number(n)} ${label}`).join(", ") : "none";
+    tip.textContent = `${between(from, new Date(+from + barSeconds * 1000))}: ${words}`;
   }
 
   function draw(element) {

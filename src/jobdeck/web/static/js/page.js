@@ -21,6 +21,15 @@
     });
   }
 
+  // What is cut off for lack of room is told in full where the pointer rests on it.
+  document.addEventListener("pointerover", ({ target }) => {
+    for (let part = target; part && part.id !== "main" && !part.title; part = part.parentElement) {
+      if (part.scrollWidth <= part.clientWidth || getComputedStyle(part).textOverflow !== "ellipsis") continue;
+      part.title = part.textContent.trim().replace(/\s+/g, " ");
+      break;
+    }
+  });
+
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;

@@ -1,7 +1,6 @@
 // Rows that are selected: how many there are, and which deeds they allow.
 (() => {
   "use strict";
-  const number = new Intl.NumberFormat("en-GB");
   const boxes = (form) => [...form.querySelectorAll("[data-pick]")].filter((box) => box.checkVisibility());
   const everything = () => document.querySelector("[data-pick-everything]");
   let last = null; // the box that was used before, where a range begins
@@ -29,7 +28,7 @@
       offer.hidden = !total?.checked;
       if (offer.hidden) everything().checked = false;
     }
-    const text = everything()?.checked ? `${everything().dataset.told} selected` : chosen.length ? `${number.format(chosen.length)} selected` : "None selected";
+    const text = everything()?.checked ? `${everything().dataset.told} selected` : chosen.length ? `${jobdeck.number(chosen.length)} selected` : "None selected";
     if (words) {
       words.dataset.count = chosen.length;
       if (words.textContent !== text) words.textContent = text;

@@ -1,4 +1,5 @@
-// Times in the reader's zone: relative ones age, running durations grow.
+// Times in the reader's zone: relative ones age, running durations grow. And numbers, as the server
+// writes them.
 (() => {
   "use strict";
   const MINUTE = 60e3;
@@ -127,5 +128,7 @@
   fields(document);
   setInterval(age, 1000);
   document.addEventListener("visibilitychange", age);
-  Object.assign(jobdeck, { times: { localise, fields, duration } });
+  const grouped = new Intl.NumberFormat("en-GB");
+  const number = (value) => grouped.format(value).replaceAll(",", "\u202f");
+  Object.assign(jobdeck, { number, times: { localise, fields, duration } });
 })();
