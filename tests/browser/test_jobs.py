@@ -97,6 +97,32 @@ def test_the_filter_is_completed(site: Site, visit: Visit) -> None:
     expect(names.first).to_contain_text("invoices")
 
 
+def test_a_number_finds_its_job(site: Site, visit: Visit) -> None:
+    page = visit(site, "/jobs")
+    number = (page.locator(".job-row").last.get_attribute("id") or "").removeprefix("job-")
+    field, job = page.locator("#filter-q"), page.locator(f"#job-{number}")
+    for text in (number, f"#{number}"):
+        field.fill("")
+        field.press_sequentially(text)
+        expect(page.get_by_role("option").first).to_contain_text(f"Job {number}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name=f"id:{number}")).to_be_visible()
+    expect(page.locator(".job-row")).to_have_count(1)
+    expect(job).to_be_visible()
+    field.fill(number)
+    page.keyboard.press("Enter")
+    offered = page.locator("#meant").get_by_role("link", name=f"Job {number}")
+    expect(offered).to_be_visible()
+    field.fill(number)
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(field).to_have_value(f"id:{number} ")
+    offered.click()
+    expect(page).to_have_url(f"{site.address}/jobs/{number}")
+
+
 def test_a_range_of_dates_is_in_the_readers_zone(site: Site, visit: Visit) -> None:
     page = visit(site, "/jobs")
     page.get_by_role("button", name="Created", exact=True).click()

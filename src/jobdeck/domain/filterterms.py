@@ -1,12 +1,15 @@
-"""The words of a filter's text: conditions such as `flow:load`, and texts to search for."""
+"""The words of a filter's text: conditions such as `flow:load`, and texts to search for; `#12` is
+short for `id:12`."""
 
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from jobdeck.domain import numbers
 from jobdeck.domain.errors import InvalidValue
 
 _NAME = re.compile(r"(?P<minus>-?)(?P<name>[A-Za-z_]+(?:\.[^\s:\"]+)?):", re.DOTALL)
+_JOB = re.compile(r"#[0-9][0-9,]*(?!\S)")
 _BARE = re.compile(r"[^\s\"\\]+")
 
 
@@ -19,7 +22,7 @@ class Term(NamedTuple):
 
     def __str__(self) -> str:
         if not self.name:
-            return quoted(self.value) if _NAME.match(self.value) else _searched(self.value)
+            return quoted(self.value) if _means(self.value) else _searched(self.value)
         value = self.value if _BARE.fullmatch(self.value) else quoted(self.value)
         return f"{'-' if self.negated else ''}{self.name}:{value}"
 
@@ -32,8 +35,13 @@ def quoted(text: str) -> str:
 
 def _searched(text: str) -> str:
     words = text.split(" ")
-    plain = all(_BARE.fullmatch(word) and not _NAME.match(word) for word in words)
+    plain = all(_BARE.fullmatch(word) and not _means(word) for word in words)
     return text if plain else quoted(text)
+
+
+def _means(word: str) -> bool:
+    """Whether the word is a condition unless it is quoted."""
+    return _NAME.match(word) is not None or _JOB.match(word) is not None
 
 
 def split(text: str) -> list[Term]:
@@ -48,6 +56,12 @@ def split(text: str) -> list[Term]:
     while at < len(text):
         if text[at].isspace():
             at += 1
+            continue
+        job = _JOB.match(text, at)
+        number = numbers.of_job(job[0]) if job else None
+        if job and number is not None:
+            found.append(Term("id", str(number)))
+            at = job.end()
             continue
         name = _NAME.match(text, at)
         if name is None or text.startswith("//", name.end()):

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
-from jobdeck.domain import filterterms, filtertext
+from jobdeck.domain import filterterms, filtertext, numbers
 from jobdeck.domain.states import REASONS, Status
-from jobdeck.store import flows, params, pipelines, queues
+from jobdeck.store import flows, jobs, params, pipelines, queues
 from jobdeck.store.tables import error_groups
 
 MOST = 12
@@ -62,6 +62,9 @@ def options(conn: Connection, text: str, at: int) -> list[Option]:
             (part, about, f"{minus}{name}:{head}{comma}{_written(part)} ")
             for part, about in _values(conn, name, last.strip('"'))
         )
+    elif (number := numbers.of_job(word)) is not None:
+        known = jobs.load(conn, [number])
+        found = ((f"Job {j.id}", f"of {j.flow}, {j.status}", f"id:{j.id} ") for j in known)
     else:
         found = ((f"{n}:", about, f"{minus}{n}:") for n, about in _names(conn, name.lower()))
     made = []

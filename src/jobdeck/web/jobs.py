@@ -154,6 +154,7 @@ def _frame(pages: Pages, conn: Connection, query: JobsQuery, role: Role, now: Mi
                 role=role,
                 columns=COLUMNS,
                 told=told,
+                meant=_meant(conn, query),
                 children={parent: tree(counts) for parent, counts in children.items()},
                 opened=opened,
                 more_children={p for p in opened if sum(children[p].values()) > CHILDREN},
@@ -187,6 +188,13 @@ def _find(
     except InvalidValue as error:
         return Page(items=[]), str(error)
     return found, ""
+
+
+def _meant(conn: Connection, query: JobsQuery) -> Job | None:
+    """The job whose number is searched for as a text, above those that hold that text."""
+    if query.number is None or query.cursor:
+        return None
+    return next(iter(jobs.load(conn, [query.number])), None)
 
 
 class Told(NamedTuple):

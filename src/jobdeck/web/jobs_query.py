@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct, structs
 
-from jobdeck.domain import filterterms, filtertext, filtervalues
+from jobdeck.domain import filterterms, filtertext, filtervalues, numbers
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import JobFilter, check_sort
@@ -146,6 +146,11 @@ class JobsQuery(Struct, frozen=True, kw_only=True, dict=True):
     def parent(self) -> str:
         """The job whose children are listed."""
         return self.value("parent").replace("none", "")
+
+    @property
+    def number(self) -> int | None:
+        """That of a job, if nothing else is searched for."""
+        return numbers.of_job(self.value("")) if len(self.terms) == 1 else None
 
     @property
     def folds(self) -> bool:

@@ -41,7 +41,7 @@ def find(request: AnyRequest, pages: AtPages) -> Response[str]:
 
 def _entries(pages: AtPages, conn: Connection, text: str) -> Iterator[Entry]:
     wanted = text.lower()
-    number = numbers.read(text.removeprefix("#"))
+    number = numbers.of_job(text)
     if number is not None:
         for job in jobs.load(conn, [number]):
             yield Entry(

@@ -113,6 +113,12 @@ def test_what_is_written_reads_as_the_same(wanted: JobFilter) -> None:
         ("parent:none", JobFilter(roots=True)),
         ('"Error: it\'s \\"so\\""', JobFilter(q='Error: it\'s "so"')),
         ("it's 12:30", JobFilter(q="it's 12:30")),
+        ("#7", JobFilter(id=(7, 7))),
+        (
+            "late #1,207 status:failed",
+            JobFilter(id=(1207, 1207), status=(Status.FAILED,), q="late"),
+        ),
+        ('7 "#7" #7b #1,2', JobFilter(q="7 #7 #7b #1,2")),
     ],
 )
 def test_reads(text: str, expected: JobFilter) -> None:

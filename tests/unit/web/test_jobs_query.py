@@ -34,6 +34,17 @@ def test_a_query_survives_its_address() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *(("1234", 1234), ('"#1234"', 1234), ("1,234", 1234), ("1\u202f234", 1234)),
+        *(("1,23", None), ("1234 more", None), ("1234 status:failed", None), ("#1234", None)),
+    ],
+)
+def test_a_number_alone_may_be_that_of_a_job(text: str, number: int | None) -> None:
+    assert JobsQuery(q=text).number == number
+
+
+@pytest.mark.parametrize(
     ("given", "text"),
     [
         ({"status": "failed"}, "status:failed"),
