@@ -185,6 +185,7 @@ def test_running_again_checks_the_parameters(site: Site, visit: Visit) -> None:
     page = visit(site, f"/jobs/{job_id}")
     page.get_by_role("link", name="Run again", exact=True).click()
     dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("city")).to_be_focused()
     dialog.get_by_label("days").fill("99")
     dialog.get_by_role("button", name="Run").click()
     expect(dialog.get_by_label("days")).to_have_attribute("aria-invalid", "true")

@@ -26,7 +26,6 @@ class Field(Struct, kw_only=True):
     options: list[tuple[str, str]] = []
     step: str = ""
     rows: int = 3
-    focus: bool = False
     suggestions: list[str] = []
     more: bool = False
 
@@ -39,7 +38,7 @@ def number_field(
     return Field(name=name, label=label, kind="number", step=step, value=text, hint=hint, **more)
 
 
-def reason_field(given: Answers, *, required: bool, focus: bool = True) -> Field:
+def reason_field(given: Answers, *, required: bool) -> Field:
     """Asks why."""
     return Field(
         name="reason",
@@ -47,7 +46,6 @@ def reason_field(given: Answers, *, required: bool, focus: bool = True) -> Field
         value=given.get("reason", ""),
         hint=REASON_HINT,
         required=required,
-        focus=focus,
     )
 
 

@@ -215,7 +215,7 @@ def _form(deck: Deck, deed: str, name: str, given: Answers) -> Form:
         own = flow_form.fields(manifest, flow, *_names(deck))
     own = refill(own, given)
     if deed != "run":
-        own.append(reason_field(given, required=danger, focus=deed != "edit"))
+        own.append(reason_field(given, required=danger))
     return Form(
         address=f"/flows/{name}/{deed}",
         back=f"/flows/{name}",
@@ -250,7 +250,6 @@ def _add_form(deck: Deck, pipeline: str, given: Answers) -> Form:
             label="Name",
             hint="Letters, digits, '_', '-' and '.', at most 100.",
             required=True,
-            focus=True,
         ),
         *flow_form.fields(manifest, None, *_names(deck)),
     ]

@@ -59,7 +59,7 @@ def _save_form(query: JobsQuery, given: Answers) -> Form:
 
 
 def _name_field(value: str) -> Field:
-    return Field(name="name", label="Name", value=value, required=True, focus=True)
+    return Field(name="name", label="Name", value=value, required=True)
 
 
 @get(OWN, opt=VIEWER)

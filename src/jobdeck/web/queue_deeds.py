@@ -210,7 +210,6 @@ def _limits_form(deck: Deck, name: str, given: Answers) -> Form:
                     queue.max_running,
                     "How many of its jobs may run at the same time, over all pools. Empty: any "
                     "number. To let nothing run, pause the queue.",
-                    focus=True,
                 ),
                 Field(
                     name="rate",
@@ -218,7 +217,7 @@ def _limits_form(deck: Deck, name: str, given: Answers) -> Form:
                     value=queue.rate or "",
                     hint="How many may start in a time: 10/s, 100/5m, 1000/h. Empty: any number.",
                 ),
-                reason_field(given, required=False, focus=False),
+                reason_field(given, required=False),
             ],
             given,
         ),

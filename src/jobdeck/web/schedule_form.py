@@ -63,7 +63,6 @@ def fields(given: Answers, flows: list[str], *, reason: bool) -> list[Field]:
             "Cron expression",
             "Minute, hour, day, month, weekday, such as 0 5 * * 1-5; with six fields the first "
             "one is seconds.",
-            focus=True,
         ),
         field("interval_s", "Or every", "Instead of cron: 30s, 15m, 1h 30m, 1d."),
         field(
@@ -72,7 +71,7 @@ def fields(given: Answers, flows: list[str], *, reason: bool) -> list[Field]:
             "Whose clock the cron expression means, such as Europe/Amsterdam. Empty: UTC.",
             suggestions=sorted(available_timezones()),
         ),
-        *([reason_field(given, required=False, focus=False)] if reason else []),
+        *([reason_field(given, required=False)] if reason else []),
         *_rarely_needed(given),
     ]
 
