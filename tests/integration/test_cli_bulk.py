@@ -76,6 +76,9 @@ def test_export(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert (job["queue"], job["result"]["jobs"]) == ("EXPORT", 2)
     run(capsys, "jobs", "export", "--job", "-o", "x.csv", code=2)
     run(capsys, "jobs", "export", "--filter", "colour:red", code=2)
+    assert main(["jobs", "export", "-o", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"jobdeck: Cannot write {tmp_path}: Is a directory.\n"
+    assert [each.name for each in tmp_path.parent.glob("*.part")] == []
 
 
 def test_cleanup(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,20 +58,34 @@ def export(
 
 
 def _write(client: "Client", text: str, output: str | None, format_: str) -> int:
-    """Write page by page; gives the number of jobs. A file appears when it is whole."""
-    from jobdeck.domain import clock, export, filtertext
+    """Write page by page; gives the number of jobs. A file appears when it is whole.
 
-    wanted = filtertext.parse(text, clock.now())
-    part = Path(f"{output}.part") if output else None
-    number = 0
-    with contextlib.ExitStack() as stack:
-        file: IO[str] = sys.stdout
-        if part is not None:
-            file = stack.enter_context(part.open("w", encoding="utf-8", newline=""))
+    Raises:
+        StartFailed: the file cannot be written.
+    """
+    from jobdeck.domain import clock, export, filtertext
+    from jobdeck.domain.errors import StartFailed
+
+    def write(file: IO[str]) -> int:
+        number = 0
         file.write(export.head(format_))
         for job in client.all_jobs(wanted):
             file.write(export.line(job, format_, clock.now()))
             number += 1
-    if part is not None and output:
+        return number
+
+    wanted = filtertext.parse(text, clock.now())
+    if not output:
+        return write(sys.stdout)
+    part = Path(f"{output}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            number = write(file)
         part.replace(output)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        if isinstance(error, OSError):
+            raise StartFailed(f"Cannot write {output}: {error.strerror}.") from None
+        raise
     return number

@@ -41,7 +41,9 @@ LOOK_S = 0.3
     help="Refuse it, or answer with the job that is there.",
 )
 @click.option("--wait", is_flag=True, help="Wait for its end; exit 0 only if it completed.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="Wait no longer than that.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer than that."
+)
 @click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
 @connected
 def run(

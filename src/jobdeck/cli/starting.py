@@ -25,6 +25,14 @@ class Plan:
     def __init__(
         self, settings: "Settings", target: str, *, first: str = "", least: int = 1
     ) -> None:
+        """Raises StartFailed where the settings ask for what this version has not."""
+        from jobdeck.domain.errors import StartFailed
+
+        if settings.executor != "local":
+            raise StartFailed(
+                f"The executor {settings.executor} is not available yet; leave it out, or set it "
+                "to local."
+            )
         self.settings = settings
         self.target = target
         self.first = first

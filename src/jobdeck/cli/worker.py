@@ -25,15 +25,9 @@ def worker(target: str, **flags: Any) -> int:
     """
     from jobdeck.cli import banner
     from jobdeck.client import settings
-    from jobdeck.domain.errors import StartFailed
     from jobdeck.engine.supervisor import Supervisor
 
     chosen = settings.read(flags)
-    if chosen.executor != "local":
-        raise StartFailed(
-            f"The executor {chosen.executor} is not available yet; leave --executor out, or set "
-            "it to local."
-        )
     plan = Plan(chosen, target)
     with Supervisor() as supervisor:
         report, answer = plan.prepare(supervisor, "maintenance")

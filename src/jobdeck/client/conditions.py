@@ -29,6 +29,8 @@ def schedule_times(settings: dict[str, Any]) -> dict[str, Any]:
     times: dict[str, Any] = {
         name: moment(settings[name], name) for name in ("start_at", "end_at") if name in settings
     }
+    for name, at in times.items():
+        clock.check(at, name)
     return {**settings, **times}
 
 

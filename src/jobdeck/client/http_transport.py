@@ -33,8 +33,11 @@ class Connection:
         Raises:
             InvalidValue: it is not an address.
         """
-        parsed = httpx.URL(url) if url.startswith(("http://", "https://")) else None
-        if parsed is None or not parsed.host:
+        try:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL:
+            parsed = httpx.URL()
+        if parsed.scheme not in ("http", "https") or not parsed.host:
             raise InvalidValue("url", f"{url!r} is not an address; write http://HOST:PORT")
         self.url = url.rstrip("/")
         headers = {

@@ -78,12 +78,14 @@ class Jobs:
             on_duplicate=on_duplicate,
         )
         uniqueness.check(wish)
+        at = moment(run_at, "run_at")
+        clock.check(at, "run_at")
         item = EnqueueItem(
             flow=flow,
             params=dict(params or {}),
             context=context,
             priority=priority,
-            run_at=moment(run_at, "run_at"),
+            run_at=at,
             unique=wish,
         )
         return self._backend.create(item, reason)

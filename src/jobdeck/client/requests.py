@@ -6,12 +6,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from jobdeck.domain import bulk, export
 from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.names import NAME
 from jobdeck.domain.rates import RUNNING_MAX
 from jobdeck.domain.retry import RetryPolicy
 from jobdeck.domain.ticks import JITTER_MAX_S, Misfire, Overlap
 from jobdeck.domain.uniqueness import FOR_MAX_S, KEY_CHARS, OnDuplicate, Wish, Within
 
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\w[\w.-]*$")]
+Name = Annotated[str, Meta(pattern=NAME)]
 Text = Annotated[str, Meta(max_length=2000)]
 Priority = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 Time = Annotated[

@@ -16,14 +16,17 @@ from jobdeck.domain.retention import Keep
 from jobdeck.domain.sizes import parse_size
 
 FILE = "jobdeck.toml"
+GRACE_MAX_S = 86_400
+SESSION_MAX_H = 366 * 24
 _PATH = re.compile(r"[\w-]+(/[\w-]+)*", re.ASCII)
+_TOKEN = re.compile(r"[!-~]*")
+"""What a header can carry."""
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set from outside; SETTINGS says what each one means.
 
-    `given` names those that a flag, the environment or the file has set. `tables` holds the
-    file's tables (queues, retention and the like) as they were written.
+    `given` names those that a flag, the environment or the file has set.
     """
 
     store: str = "sqlite:///jobdeck.db"
@@ -53,7 +56,6 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep_audit: str = "365d"
     cleanup_at: str = "05:00"
     given: frozenset[str] = frozenset()
-    tables: dict[str, Any] = {}
 
     def keep(self) -> Keep:
         """How long things are kept."""
@@ -137,7 +139,7 @@ def read(
     """
     environ = os.environ if environ is None else environ
     path = (folder or Path()) / FILE
-    values, tables = _file(path)
+    values = _file(path)
     for setting in SETTINGS:
         text = environ.get(setting.env)
         if text:
@@ -146,26 +148,20 @@ def read(
         if value is not None:
             values[name] = _convert(name, value, f"--{name.replace('_', '-')}")
     _check(values)
-    return Settings(**values, given=frozenset(values), tables=tables)
+    return Settings(**values, given=frozenset(values))
 
 
-def _file(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _file(path: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text())
     except FileNotFoundError:
-        return {}, {}
+        return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Malformed(f"{path} cannot be read: {error}") from None
-    values: dict[str, Any] = {}
-    tables: dict[str, Any] = {}
-    for key, value in content.items():
-        if isinstance(value, dict):
-            tables[key] = value
-        elif key in _NAMES:
-            values[key] = _convert(key, value, f"{path}: {key}")
-        else:
+    for key in content:
+        if key not in _NAMES:
             raise InvalidValue(f"{path}: {key}", f"no such setting; there are: {', '.join(_NAMES)}")
-    return values, tables
+    return {key: _convert(key, value, f"{path}: {key}") for key, value in content.items()}
 
 
 def _convert(name: str, value: Any, where: str) -> Any:
@@ -195,8 +191,12 @@ def _check(values: dict[str, Any]) -> None:
         raise InvalidValue("coroutines", f"choose from 1 to {limits.COROUTINES_MOST}")
     if values.get("worker_memory"):
         parse_size(values["worker_memory"], "worker_memory")
-    if not values.get("grace_s", 1.0) >= 0:
-        raise InvalidValue("grace_s", "cannot be below 0")
+    if not 0 <= values.get("grace_s", 1.0) <= GRACE_MAX_S:
+        raise InvalidValue("grace_s", f"choose from 0 to {GRACE_MAX_S} seconds, which is a day")
+    if not 0 < values.get("session_hours", 1.0) <= SESSION_MAX_H:
+        raise InvalidValue("session_hours", f"choose at most {SESSION_MAX_H} hours, above 0")
+    if not _TOKEN.fullmatch(values.get("token", "")):
+        raise InvalidValue("token", "write only letters, digits and signs of ASCII, and no space")
     for kind in retention.KINDS:
         if f"keep_{kind}" in values:
             retention.seconds(values[f"keep_{kind}"], f"keep_{kind}")

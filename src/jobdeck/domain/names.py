@@ -13,6 +13,8 @@ RESERVED = frozenset({"all"})
 OWN = "jobdeck."
 """Names that begin so are those of Jobdeck's own work."""
 
+WRONG = "will not do; use 1 to 100 letters, digits, '_', '-' and '.'"
+
 _NAME = re.compile(NAME)
 
 
@@ -23,9 +25,7 @@ def check_name(text: str, field: str) -> str:
         InvalidValue: it is not; the error names `field`.
     """
     if not _NAME.fullmatch(text):
-        raise InvalidValue(
-            field, f"{text!r} will not do; use 1 to 100 letters, digits, '_', '-' and '.'"
-        )
+        raise InvalidValue(field, f"{text!r} {WRONG}")
     if text.lower() in RESERVED:
         raise InvalidValue(field, f"{text!r} stands for every one of them; take another name")
     if text.startswith(OWN):

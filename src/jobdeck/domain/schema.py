@@ -8,6 +8,7 @@ import jsonschema_rs
 from jobdeck.domain.errors import InvalidValue
 
 PROBLEMS = 100
+_UNKNOWN = "additionalProperties"
 
 
 class ParamsCheck:
@@ -53,13 +54,13 @@ class ParamsCheck:
 
     def problems(self, params: dict[str, Any]) -> dict[str, str]:
         """Every field that does not fit, as `params.city`, with what is wrong; at most 100."""
-        found: dict[str, str] = {}
-        if self._known is not None:
-            known = ", ".join(sorted(self._known)) or "none"
-            for name in params.keys() - self._known:
-                found[f"params.{name}"] = f"no such parameter; there are: {known}"
+        unknown = set() if self._known is None else params.keys() - self._known
+        known = ", ".join(sorted(self._known or ())) or "none"
+        found = {f"params.{name}": f"no such parameter; there are: {known}" for name in unknown}
         try:
             for error in islice(self._validator.iter_errors(params), PROBLEMS):
+                if unknown and not error.instance_path and error.kind.name == _UNKNOWN:
+                    continue
                 wrong = _invalid(error)
                 text = str(wrong).removeprefix(f"{wrong.field}: ")
                 found.setdefault(wrong.field, text)

@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from jobdeck.client.problems import KINDS, MEDIA_TYPE, Problem
 from jobdeck.domain.errors import Duplicate, InvalidValue, JobdeckError, TooMany
+from jobdeck.domain.names import WRONG
 
 _log = structlog.get_logger("jobdeck.http")
 _NAMED = re.compile(r"field `([^`]+)`")
@@ -83,6 +84,8 @@ def _invalid(error: ValidationException) -> Problem:
         field = "body"
     if message.startswith("Missing required"):
         field, message = message.split("'")[1] if "'" in message else field, "is required"
+    elif "matching regex" in message:  # only names have a pattern
+        message = WRONG
     detail = f"{field}: {message}" if field else message
     return _problem(422, "invalid_value", detail, field or None)
 
