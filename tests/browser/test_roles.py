@@ -76,7 +76,7 @@ def test_a_forbidden_page_leads_back(site: Site, visit: Visit) -> None:
     become_viewer(page, site)
     page.goto(f"{site.address}/jobs/{job_id}/stop")
     expect(page.get_by_role("heading", level=1)).to_have_text("You may not do this")
-    expect(page.get_by_text("vera is viewer and may not")).to_be_visible()
+    expect(page.get_by_text("vera is viewer and may not do this")).to_be_visible()
     page.locator("main").get_by_role("link", name="Overview").click()
     expect(page).to_have_url(f"{site.address}/")
 

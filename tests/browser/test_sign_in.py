@@ -30,6 +30,21 @@ def test_a_wrong_token_says_what_to_do(site: Site, visit: Visit) -> None:
     expect(page.get_by_label("Token")).to_be_focused()
 
 
+def test_a_session_that_ended_is_said_and_leads_back(site: Site, visit: Visit) -> None:
+    job_id = site.world.create("weather")
+    page = visit(site, f"/jobs/{job_id}")
+    page.get_by_role("link", name="Stop", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("not today")
+    page.context.clear_cookies()
+    dialog.get_by_role("button", name="Stop the job").click()
+    expect(page.get_by_role("alert")).to_contain_text("What you just asked for was not done")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{site.address}/jobs/{job_id}")
+    expect(page.get_by_role("link", name="Stop", exact=True)).to_be_visible()
+
+
 @pytest.mark.walks("/sign-out")
 def test_signing_out_ends_the_session(site: Site, visit: Visit) -> None:
     page = visit(site, "/", own_session=True)

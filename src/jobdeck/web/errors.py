@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import structlog
 from litestar import Response
@@ -62,7 +62,12 @@ def handler(pages: Pages) -> Callable[[AnyRequest, Exception], Response[Any]]:
 
 def _to_sign_in(pages: Pages, request: AnyRequest) -> Response[Any]:
     if is_part(request):
-        return Response("", status_code=401, headers={"HX-Refresh": "true"})
+        if request.method == "GET":
+            return Response("", status_code=401, headers={"HX-Refresh": "true"})
+        seen = urlsplit(request.headers.get("hx-current-url", ""))
+        given = {"next": urlunsplit(("", "", seen.path, seen.query, "")), "ended": "1"}
+        address = f"{pages.url('/sign-in')}?{urlencode(given)}"
+        return Response("", status_code=401, headers={"HX-Redirect": address})
     path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
     target = f"{path}?{query}" if query else path
     home = target in (pages.url("/"), pages.deck.base_path)

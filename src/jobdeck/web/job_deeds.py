@@ -31,7 +31,7 @@ from jobdeck.web.render import AnyRequest, AtPages
 PATHS = [f"/jobs/{{job_id:int}}/{name}" for name in ("stop", "kill", "retry", "again", "delete")]
 
 _KILL_TEXT = (
-    "Its process group is ended at once; what it holds may be left half-done. Its children are "
+    "Its process group is ended at once; what it holds may be left half-done. Any children are "
     "killed, too."
 )
 
@@ -220,9 +220,9 @@ def _stop_text(job: Job) -> str:
     if job.status is Status.RUNNING:
         return (
             "It is asked to end by itself; if it has not after the grace time, it is killed. "
-            "Its children are stopped, too."
+            "Any children are stopped, too."
         )
-    return f"It is {job.status} and will not start. Its children are stopped, too."
+    return f"It is {job.status} and will not start. Any children are stopped, too."
 
 
 def _own_fields(name: str, job: Job, schema: dict[str, Any]) -> list[Field]:

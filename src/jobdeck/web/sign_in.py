@@ -58,6 +58,7 @@ def _ask(
         noun="",
         now=clock.now(),
         next=target,
+        ended="ended" in request.query_params,
         error=str(error) if error else "",
     )
 
