@@ -25,6 +25,15 @@ from jobdeck.worker.loader import load_manifests
 
 T = TypeVar("T")
 
+HOLD = """
+    @job
+    def hold(flag: str) -> None:
+        import pathlib, time
+        while not pathlib.Path(flag).exists():
+            time.sleep(0.01)
+"""
+"""A job that runs until the test lets it go, by `Deck.let_go`."""
+
 WAIT_S = 30.0
 
 _POOL = """
@@ -64,6 +73,7 @@ class Deck:
         self.store = store
         self.folder = folder
         self.target = folder / "pipelines.py"
+        self.flag = folder / "flag"
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def define(self, code: str) -> None:
@@ -110,7 +120,7 @@ class Deck:
             if process.poll() is None:
                 left += psutil.Process(process.pid).children(recursive=True)
                 self.stop(process)
-        _, alive = psutil.wait_procs(left, timeout=5)
+        _, alive = psutil.wait_procs(left, timeout=WAIT_S)
         for orphan in alive:
             orphan.kill()
         assert not alive, f"left behind: {alive}"
@@ -128,6 +138,14 @@ class Deck:
                 run_at=now + round(delay_s * clock.SECOND) if delay_s else None,
             )
             return enqueue(conn, [new] * many, now)
+
+    def hold(self, many: int = 1, flow: str = "hold") -> list[int]:
+        """New jobs that run until they are let go."""
+        return self.enqueue(flow, many, flag=str(self.flag))
+
+    def let_go(self) -> None:
+        """Let the jobs end that wait for it."""
+        self.flag.touch()
 
     def job(self, job_id: int) -> Job:
         """The job as the store tells it now."""

@@ -1,18 +1,32 @@
 """Coroutine jobs run side by side in one worker, and none pays for another."""
 
-import time
+import signal
 
 from jobdeck.domain.states import Reason, Status
 from jobdeck.store import logs, pools, steps
-from tests.integration.engine.harness import Deck, wait_for
+from tests.integration.engine.harness import WAIT_S, Deck, wait_for
 
 WORK = """
-    import asyncio, os, time
+    import asyncio, os, pathlib, time
 
     @job
-    async def wait(seconds: float = 0.5, say: str = "") -> int:
+    async def wait(seconds: float = 0, say: str = "", flag: str = "") -> int:
         print(say + " begins")
         await asyncio.sleep(seconds)
+        while flag and not pathlib.Path(flag).exists():
+            await asyncio.sleep(0.01)
+        print(say + " ends")
+        return os.getpid()
+
+    here, all_here = [], asyncio.Event()
+
+    @job
+    async def meet(say: str, others: int) -> int:
+        print(say + " begins")
+        here.append(say)
+        if len(here) == others:
+            all_here.set()
+        await all_here.wait()
         print(say + " ends")
         return os.getpid()
 
@@ -43,8 +57,9 @@ WORK = """
         return os.getpid()
 
     @job
-    async def dies() -> None:
-        await asyncio.sleep(0.3)
+    async def dies(flag: str) -> None:
+        while not pathlib.Path(flag).exists():
+            await asyncio.sleep(0.01)
         os._exit(3)
 
     held = []
@@ -52,7 +67,7 @@ WORK = """
     @job
     async def hoard(mb: int) -> None:
         held.append(bytearray(mb * 1_000_000))
-        await asyncio.sleep(3)
+        await asyncio.sleep(60)
 
     work = Pipeline("work")
 
@@ -69,22 +84,23 @@ WORK = """
 """
 
 
+def said(deck: Deck, job_id: int) -> list[str]:
+    with deck.store.read() as conn:
+        return [line.message for line in logs.of_job(conn, job_id).lines]
+
+
 def test_they_share_a_worker_and_each_keeps_what_is_its_own(deck: Deck) -> None:
     deck.define(WORK)
-    ids = [deck.enqueue("wait", seconds=1, say=name)[0] for name in "abcdef"]
+    ids = [deck.enqueue("meet", say=name, others=6)[0] for name in "abcdef"]
     steps_of = [deck.enqueue("work", name=name)[0] for name in "xy"]
     [burn] = deck.enqueue("burn")
     deck.start_pool(workers=1)
-    began = time.monotonic()
     done = [deck.wait(job_id) for job_id in ids]
     assert len({job.result for job in done}) == 1
     spans = [(job.started_at or 0, job.finished_at or 0) for job in done]
     assert max(start for start, _ in spans) < min(end for _, end in spans)
-    assert time.monotonic() - began < 6
-    with deck.store.read() as conn:
-        for job_id, name in zip(ids, "abcdef", strict=True):
-            lines = [line.message for line in logs.of_job(conn, job_id).lines]
-            assert lines == [f"{name} begins", f"{name} ends"]
+    for job_id, name in zip(ids, "abcdef", strict=True):
+        assert said(deck, job_id) == [f"{name} begins", f"{name} ends"]
     for job_id, name in zip(steps_of, "xy", strict=True):
         job = deck.wait(job_id)
         assert job.result == name * 2
@@ -100,7 +116,7 @@ def test_they_share_a_worker_and_each_keeps_what_is_its_own(deck: Deck) -> None:
 def test_killing_one_costs_the_others_no_attempt(deck: Deck) -> None:
     deck.define(WORK)
     deck.start_pool(workers=1, grace_s=0.3)
-    [other] = deck.enqueue("wait", seconds=2, say="x")
+    [other] = deck.enqueue("wait", say="x", flag=str(deck.flag))
     [gentle] = deck.enqueue("wait", seconds=60)
     for job_id in (other, gentle):
         deck.wait(job_id, Status.RUNNING)
@@ -112,16 +128,16 @@ def test_killing_one_costs_the_others_no_attempt(deck: Deck) -> None:
 
     [stuck] = deck.enqueue("stuck")
     deck.wait(stuck, Status.RUNNING)
+    wait_for("what it said", lambda: said(deck, other) == ["x begins"])
     deck.request_stop(stuck)
     job = deck.wait(stuck)
     assert (job.status, job.reason) == (Status.STOPPED, Reason.STOPPED)
+    deck.let_go()
     job = deck.wait(other)
     assert (job.status, job.attempt, job.losses) == (Status.COMPLETED, 1, 0)
     assert job.result != before
     assert deck.attempts(other) == [(1, Status.COMPLETED, None)]
-    with deck.store.read() as conn:
-        lines = [line.message for line in logs.of_job(conn, other).lines]
-    assert lines == ["x begins", "x begins", "x ends"], "what it said before is kept"
+    assert said(deck, other) == ["x begins", "x begins", "x ends"], "what it said before is kept"
 
 
 def test_each_has_its_own_timeout_and_stop(deck: Deck) -> None:
@@ -140,12 +156,13 @@ def test_each_has_its_own_timeout_and_stop(deck: Deck) -> None:
 def test_a_job_that_needs_the_worker_for_itself_gets_its_turn(deck: Deck) -> None:
     deck.define(WORK)
     deck.start_pool(workers=1)
-    deck.wait(deck.enqueue("wait", seconds=0)[0])
-    first = deck.enqueue("wait", 3, seconds=0.6)
+    deck.wait(deck.enqueue("wait")[0])
+    first = deck.hold(3, "wait")
     for job_id in first:
         deck.wait(job_id, Status.RUNNING)
     [alone] = deck.enqueue("alone", seconds=0.1)
-    later = deck.enqueue("wait", 3, seconds=0)
+    later = deck.enqueue("wait", 3)
+    deck.let_go()
     ended = [deck.wait(job_id).finished_at or 0 for job_id in first]
     job = deck.wait(alone)
     assert max(ended) <= (job.started_at or 0)
@@ -155,8 +172,14 @@ def test_a_job_that_needs_the_worker_for_itself_gets_its_turn(deck: Deck) -> Non
 def test_a_job_that_kills_its_worker_costs_its_neighbours_nothing(deck: Deck) -> None:
     deck.define(WORK)
     deck.start_pool(workers=1)
-    [other], [dies] = deck.enqueue("wait", seconds=1), deck.enqueue("dies")
-    deck.wait(other, Status.RUNNING)
+    now = deck.folder / "now"
+    [other], [dies] = deck.hold(1, "wait"), deck.enqueue("dies", flag=str(now))
+    for job_id in (other, dies):
+        deck.wait(job_id, Status.RUNNING)
+    worker = deck.worker_of(other)
+    now.touch()
+    wait_for("the worker to be gone", lambda: not worker.is_running())
+    deck.let_go()
     job = deck.wait(dies)
     assert (job.status, job.reason, job.attempt) == (Status.FAILED, Reason.WORKER_LOST, 4)
     job = deck.wait(other)
@@ -175,16 +198,24 @@ def test_which_of_several_takes_the_memory_shows_when_each_runs_alone(deck: Deck
         assert (job.status, job.attempt) == (Status.COMPLETED, 1)
 
 
+def draining(deck: Deck) -> bool:
+    with deck.store.read() as conn:
+        return any(pool.state == "draining" for pool in pools.all(conn))
+
+
 def test_a_pool_that_ends_lets_them_end_and_is_told_of_each(deck: Deck) -> None:
     deck.define(WORK)
-    pool = deck.start_pool(workers=1, drain_s=5)
-    ids = deck.enqueue("wait", 3, seconds=0.7)
+    pool = deck.start_pool(workers=1, drain_s=WAIT_S)
+    ids = deck.hold(3, "wait")
     for job_id in ids:
         deck.wait(job_id, Status.RUNNING)
     with deck.store.read() as conn:
         [worker] = pools.list_workers(conn)
     assert worker.job == ids[0]
-    assert deck.stop(pool) == 0
+    pool.send_signal(signal.SIGTERM)
+    wait_for("it to drain", lambda: draining(deck))
+    deck.let_go()
+    assert pool.wait(WAIT_S) == 0
     assert [deck.job(job_id).status for job_id in ids] == [Status.COMPLETED] * 3
 
 

@@ -3,20 +3,14 @@
 import time
 
 from jobdeck.domain.states import Status
-from tests.integration.engine.harness import Deck, wait_for
+from tests.integration.engine.harness import HOLD, Deck, wait_for
 
 CODE = """
-    import time
+    import pathlib, time
 
     @job
-    def version(wait: float = 0) -> str:
-        time.sleep(wait)
-        return "VERSION"
-
-    @job
-    def child(flag: str) -> str:
-        import pathlib
-        while not pathlib.Path(flag).exists():
+    def version(flag: str = "") -> str:
+        while flag and not pathlib.Path(flag).exists():
             time.sleep(0.01)
         return "VERSION"
 
@@ -24,7 +18,7 @@ CODE = """
 
     @work.step
     def fan_out(ctx: Context, flag: str) -> str:
-        ctx.map(child, [{"flag": flag}])
+        ctx.map("hold", [{"flag": flag}])
         return "VERSION"
 
     @work.step
@@ -34,21 +28,21 @@ CODE = """
 
 
 def test_a_rolling_upgrade_goes_on_with_what_the_old_code_began(deck: Deck) -> None:
-    flag = deck.folder / "flag"
-    deck.define(CODE.replace("VERSION", "one"))
+    deck.define(HOLD + CODE.replace("VERSION", "one"))
     old = deck.start_pool(workers=2, drain_s=5)
-    [running], [parent] = deck.enqueue("version", wait=2), deck.enqueue("work", flag=str(flag))
+    [running], [parent] = deck.hold(1, "version"), deck.hold(1, "work")
     deck.wait(running, Status.RUNNING)
     wait_for("the parent to wait", lambda: deck.job(parent).waits_for)
+    deck.wait(parent + 1, Status.RUNNING)
 
-    deck.define(CODE.replace("VERSION", "two"))
+    deck.define(HOLD + CODE.replace("VERSION", "two"))
     [waits] = deck.enqueue("version")
     time.sleep(0.2)
     assert deck.job(waits).status == Status.PENDING, "the old code does not run the new version"
     deck.start_pool(workers=1)
     assert deck.wait(waits).result == "two"
+    deck.let_go()
     assert deck.wait(running).result == "one", "what the old code began it ends"
-    flag.touch()
     job = deck.wait(parent)
     assert (job.result, job.attempt) == (["one", "two"], 1), "its next step is of the new code"
     assert deck.stop(old) == 0

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from jobdeck.domain import clock
 from jobdeck.domain.states import Code, Reason, Status
 from jobdeck.store import pools, stops
-from tests.integration.engine.harness import Deck, killed, wait_for
+from tests.integration.engine.harness import HOLD, Deck, killed, wait_for
 
 NAPS = """
     import time
@@ -23,18 +23,16 @@ NAPS = """
 
 def test_a_killed_worker_loses_its_job_to_another_attempt(deck: Deck) -> None:
     deck.define("""
-        import pathlib, time
+        import time
 
         @job
-        def once(flag: str) -> str:
-            path = pathlib.Path(flag)
-            if not path.exists():
-                path.touch()
+        def once(ctx: Context) -> str:
+            if ctx.attempt == 1:
                 time.sleep(60)
             return "second time"
     """)
     deck.start_pool(workers=1)
-    [job_id] = deck.enqueue("once", flag=str(deck.folder / "flag"))
+    [job_id] = deck.enqueue("once")
     deck.wait(job_id, Status.RUNNING)
     deck.worker_of(job_id).send_signal(signal.SIGKILL)
     job = deck.wait(job_id)
@@ -80,13 +78,19 @@ def test_a_killed_pool_gives_its_jobs_back_at_once_on_the_same_machine(deck: Dec
         assert deck.wait(job_id).status == Status.COMPLETED
     with deck.store.read() as conn:
         assert conn.execute(text("SELECT count(*) FROM running")).scalar_one() == 0
-        assert [pool.state for pool in pools.all(conn)] == ["running"]
+    wait_for("the killed one to be forgotten", lambda: len(_pool_states(deck)) == 1)
+    assert _pool_states(deck) == ["running"]
+
+
+def _pool_states(deck: Deck) -> list[str]:
+    with deck.store.read() as conn:
+        return [pool.state for pool in pools.all(conn)]
 
 
 def test_a_frozen_pool_loses_its_lease_and_comes_back_under_a_new_number(deck: Deck) -> None:
     deck.define(NAPS)
     pool = deck.start_pool(workers=1)
-    [slow] = deck.enqueue("nap", seconds=3)
+    [slow] = deck.enqueue("nap", seconds=60)
     deck.wait(slow, Status.RUNNING)
     before = _pool_ids(deck)
     os.kill(pool.pid, signal.SIGSTOP)
@@ -134,14 +138,15 @@ def test_a_job_ended_by_force_stays_ended_and_its_process_goes(deck: Deck) -> No
 
 
 def test_a_drained_pool_finishes_what_it_runs_and_takes_no_more(deck: Deck) -> None:
-    deck.define(NAPS)
+    deck.define(NAPS + HOLD)
     first = deck.start_pool(workers=1)
-    [running] = deck.enqueue("nap", seconds=1)
+    [running] = deck.hold()
     deck.wait(running, Status.RUNNING)
     [pool_id] = _pool_ids(deck)
     with deck.store.write(wake=True) as conn:
         pools.set_state(conn, pool_id, "draining")
     [waiting] = deck.enqueue("nap")
+    deck.let_go()
     assert deck.wait(running).status == Status.COMPLETED
     deck.start_pool(workers=1)
     assert deck.wait(waiting).pool != pool_id

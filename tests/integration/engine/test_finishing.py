@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import psutil
-
 from jobdeck.actions import jobs as actions
 from jobdeck.actions import pipelines
 from jobdeck.domain.roles import Actor, Role
@@ -42,8 +40,7 @@ def test_a_job_that_hears_nothing_is_finished_at_once_and_its_worker_replaced(de
     assert (done.status, done.reason) == (Status.FAILED, Reason.FORCED)
     (next_id,) = deck.enqueue("quick")
     assert deck.wait(next_id).result == 1
-    psutil.wait_procs([worker], timeout=10)
-    assert not worker.is_running()
+    wait_for("the worker to be gone", lambda: not worker.is_running())
     found = deck.job(job_id)
     assert (found.status, found.message) == (Status.FAILED, done.message)
     assert deck.attempts(job_id) == [(1, Status.FAILED, Reason.FORCED)]
