@@ -58,6 +58,27 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     made.close()
 
 
+# A link that is clicked before the scripts of its page are there leads to another page, as for
+# somebody who has none; nothing can be clicked until they are.
+_WAIT = """(() => {
+  let value = "none";
+  const set = () => document.documentElement?.style.setProperty("pointer-events", value);
+  new MutationObserver((_, watch) => {
+    set();
+    watch.disconnect();
+  }).observe(document, { childList: true });
+  addEventListener("load", () => {
+    value = "";
+    set();
+  }, { once: true });
+})()"""
+
+
+def wait_for_scripts(context: BrowserContext) -> None:
+    """Let clicks on its pages wait until their scripts are there."""
+    context.add_init_script(_WAIT)
+
+
 Visit = Callable[..., Page]
 
 
@@ -101,7 +122,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
             timezone_id="Europe/Amsterdam",
             storage_state=session(site) if signed_in and not own_session else None,
         )
-        context.set_default_timeout(10_000)
+        wait_for_scripts(context)
         contexts.append(context)
         page = context.new_page()
         if not quiet:

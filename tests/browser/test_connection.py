@@ -16,7 +16,7 @@ def test_a_lost_connection_says_so_and_recovers(site: Site, visit: Visit) -> Non
     banner = page.get_by_text("Connection lost, trying again")
     expect(banner).to_be_hidden()
     site.end()
-    expect(banner).to_be_visible(timeout=10_000)
+    expect(banner).to_be_visible()
     page.get_by_role("link", name="Failed").click()
     expect(page.get_by_text("The page shows what it showed before")).to_be_visible()
     job_id = site.world.create("weather")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND
@@ -22,6 +22,14 @@ def start(site: Site, flow: str = "weather", params: object = None) -> int:
     job_id = site.world.create(flow, params=params)
     site.world.begin(job_id)
     return job_id
+
+
+def at_its_end(page: Page) -> None:
+    """Wait until the end of the log is in view."""
+    page.wait_for_function(
+        "() => { const l = document.getElementById('log'); "
+        "return l.scrollHeight - l.scrollTop - l.clientHeight < 24; }"
+    )
 
 
 def test_it_lives(site: Site, visit: Visit) -> None:
@@ -50,11 +58,10 @@ def test_the_log_filters_follows_and_links(site: Site, visit: Visit) -> None:
     log = page.get_by_role("log")
     expect(log).to_contain_text("line 449")
     expect(log).not_to_contain_text("line 100\n")
-    at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 24"
-    assert log.evaluate(at_end)
+    at_its_end(page)
     site.world.log(job_id, "one more")
     expect(log).to_contain_text("one more")
-    assert log.evaluate(at_end)
+    at_its_end(page)
 
     log.evaluate("log => { log.scrollTop = 1500 }")
     expect(page.get_by_label("Follow the end")).to_have_attribute("aria-pressed", "false")
@@ -91,7 +98,7 @@ def test_a_hundred_thousand_lines_stay_quick(site: Site, visit: Visit) -> None:
     expect(log).to_contain_text("99999 xxx")
     site.world.log(job_id, *(f"late {n}" for n in range(2000)))
     expect(log.get_by_text("late 1999")).to_be_attached()
-    assert log.evaluate("log => log.scrollHeight - log.scrollTop - log.clientHeight") < 24
+    at_its_end(page)
 
     page.get_by_label("To the first line").click()
     expect(log.get_by_text("0 xxx").first).to_be_in_viewport()
@@ -102,10 +109,7 @@ def test_a_hundred_thousand_lines_stay_quick(site: Site, visit: Visit) -> None:
     assert shown.count() <= 5000
     page.get_by_label("Follow the end").click()
     expect(log.get_by_text("the very last")).to_be_attached()
-    page.wait_for_function(
-        "() => { const l = document.getElementById('log'); "
-        "return l.scrollHeight - l.scrollTop - l.clientHeight < 24; }"
-    )
+    at_its_end(page)
 
     page.goto(f"{site.address}/jobs/{job_id}?find=777 xxx")
     expect(log.locator("mark").first).to_have_text("777 xxx")

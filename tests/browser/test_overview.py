@@ -100,8 +100,11 @@ def test_all_schedules_pause_and_resume(site: Site, visit: Visit) -> None:
 def test_the_chart_holds_every_job_of_its_range(site: Site, visit: Visit) -> None:
     page = visit(site, "/")
     expect(page.locator(".plot canvas")).to_be_visible()
-    bars = page.locator("[data-chart]").evaluate("e => JSON.parse(e.dataset.bars)")
-    said = page.get_by_text(re.compile("^last 24 hours: ")).inner_text()
+    # At once: they are drawn again together.
+    bars, said = page.evaluate(
+        """() => [JSON.parse(document.querySelector("[data-chart]").dataset.bars),
+          document.getElementById("main").innerText.match(/^last 24 hours: .*/m)[0]]"""
+    )
     counted = said.partition(": ")[2].partition(",")[0]
     assert sum(sum(bar[1:]) for bar in bars) == int(counted)
 

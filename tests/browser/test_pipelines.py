@@ -148,6 +148,7 @@ def test_executions_have_details_and_a_flow_runs(site: Site, visit: Visit) -> No
     expect(page.locator(f"#execution-{made[0]}")).to_be_visible()
     expect(page.locator(f"#execution-{empty}")).to_have_count(0)
     page.get_by_role("link", name="Newest").click()
+    expect(page.locator(f"#execution-{empty}")).to_be_visible()
     page.get_by_role("link", name="Refresh").click()
     expect(page.locator(f"#execution-{empty}")).to_be_visible()
     expect(details.get_by_role("heading")).to_have_text(f"Execution {empty}")

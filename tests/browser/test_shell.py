@@ -36,6 +36,7 @@ def test_the_palette_goes_to_pages_jobs_and_names_and_does_things(site: Site, vi
     expect(chosen).to_contain_text(f"Job {job_id} of weather")
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{site.address}/jobs/{job_id}")
+    live(page)
     page.keyboard.press("Control+k")
     field.fill("stop")
     page.keyboard.press("Enter")
