@@ -12,6 +12,7 @@ from jobdeck.domain import clock, uniqueness
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue, NotFound, WrongState
 from jobdeck.domain.manifest import PipelineManifest
+from jobdeck.domain.names import check_text
 from jobdeck.domain.records import Pipeline
 from jobdeck.domain.schema import ParamsCheck
 from jobdeck.domain.uniqueness import NO_WISH, Unique
@@ -142,8 +143,7 @@ def _row(
     priority = flow.priority if item.priority is None else item.priority
     check_priority(priority)
     context = flow.context if item.context is None else item.context
-    if "\0" in context:
-        raise InvalidValue("context", "holds a NUL character; remove it")
+    check_text(context, "context")
     clock.check(item.run_at, "run_at")
     return NewJob(
         flow_id=recipe.target.flow_id,

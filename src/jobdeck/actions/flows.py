@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from jobdeck.actions.manifests import check_priority, check_retry, check_seconds
-from jobdeck.actions.perform import Tx, action, check_text
+from jobdeck.actions.perform import Tx, action
 from jobdeck.domain.manifest import PipelineManifest
-from jobdeck.domain.names import check_name
+from jobdeck.domain.names import check_name, check_text
 from jobdeck.domain.records import Flow
 from jobdeck.domain.retry import RetryPolicy
 from jobdeck.domain.roles import Role
@@ -105,7 +105,7 @@ def _check(settings: dict[str, Any], manifest: PipelineManifest) -> None:
     if settings.get("queue"):
         check_name(settings["queue"], "queue")
     if settings.get("context"):
-        check_text("context", settings["context"])
+        check_text(settings["context"], "context")
     if settings.get("params"):
         check_some(settings["params"], manifest)
 

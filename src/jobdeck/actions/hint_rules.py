@@ -1,8 +1,9 @@
 """What may be asked for of the rules by which errors get hints."""
 
-from jobdeck.actions.perform import Tx, action, check_text
+from jobdeck.actions.perform import Tx, action
 from jobdeck.domain.errors import WrongState
 from jobdeck.domain.hint_rules import RULES, check
+from jobdeck.domain.names import check_text
 from jobdeck.domain.records import HintRule
 from jobdeck.domain.roles import Role
 from jobdeck.store import hint_rules
@@ -19,7 +20,7 @@ def add(tx: Tx, pattern: str, hint: str, link: str = "") -> HintRule:
     tx.target = "hint"
     tx.detail = {"pattern": pattern, "hint": hint, "link": link}
     for field, text in tx.detail.items():
-        check_text(field, text)
+        check_text(text, field)
     check(pattern, hint, link)
     if hint_rules.count(tx.conn) >= RULES:
         raise WrongState(f"There are {RULES} hints already; remove one that is no longer needed.")

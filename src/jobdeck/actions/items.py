@@ -1,6 +1,7 @@
 """What may be asked for of the items that flows take once: forgetting them."""
 
-from jobdeck.actions.perform import Tx, bulk_action, check_text
+from jobdeck.actions.perform import Tx, bulk_action
+from jobdeck.domain.names import check_text
 from jobdeck.domain.roles import Role
 from jobdeck.store import flows, items
 
@@ -15,7 +16,7 @@ def forget(tx: Tx, flow: str, *, source: str | None = None, item: str = "") -> i
     """
     tx.target = f"flow {flow}"
     for field, text in (("source", source or ""), ("item", item)):
-        check_text(field, text)
+        check_text(text, field)
     flow_id = flows.get(tx.conn, flow).id
     gone = items.forget(tx.conn, flow_id, source=source, item=item, limit=items.PURGE)
     done: int = tx.memory.get("done", 0) + gone

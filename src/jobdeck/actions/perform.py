@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.names import check_text
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.store import audit, changes
 from jobdeck.store.database import Store
@@ -204,16 +205,4 @@ def check_reason(text: str) -> str:
     text = text.strip()
     if len(text) > REASON_CHARS:
         raise InvalidValue("reason", f"is longer than {REASON_CHARS} characters; shorten it")
-    check_text("reason", text)
-    return text
-
-
-def check_text(field: str, text: str) -> str:
-    """Text that both databases can keep.
-
-    Raises:
-        InvalidValue: it holds a NUL character.
-    """
-    if "\0" in text:
-        raise InvalidValue(field, "holds a NUL character; remove it")
-    return text
+    return check_text(text, "reason")

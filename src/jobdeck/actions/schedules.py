@@ -6,9 +6,10 @@ import msgspec
 
 from jobdeck.actions.creation import Origin, Recipes, prepare
 from jobdeck.actions.flows import check_some
-from jobdeck.actions.perform import Tx, action, check_text
+from jobdeck.actions.perform import Tx, action
 from jobdeck.domain.builtin import SCHEDULER
 from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.names import check_text
 from jobdeck.domain.records import Job, Schedule
 from jobdeck.domain.roles import Role
 from jobdeck.domain.uniqueness import Kept
@@ -162,6 +163,6 @@ def _check(tx: Tx, flow: str, params: dict[str, Any], settings: dict[str, Any]) 
             known = ", ".join(schedules.SETTINGS)
             raise InvalidValue(field, f"a schedule has no such setting; there are: {known}")
         if isinstance(value, str):
-            check_text(field, value)
+            check_text(value, field)
     pipeline = pipelines.get(tx.conn, flows.get(tx.conn, flow).pipeline)
     check_some(params, pipeline.manifest)

@@ -1,4 +1,4 @@
-"""The names that people give to flows, pipelines and queues."""
+"""The names that people give to flows, pipelines and queues, and other texts of theirs."""
 
 import re
 
@@ -32,4 +32,15 @@ def check_name(text: str, field: str) -> str:
         raise InvalidValue(
             field, f"{text!r} will not do; names that begin with {OWN} are Jobdeck's own"
         )
+    return text
+
+
+def check_text(text: str, field: str) -> str:
+    """The text, if both databases can keep it.
+
+    Raises:
+        InvalidValue: it holds a NUL character; the error names `field`.
+    """
+    if "\0" in text:
+        raise InvalidValue(field, "holds a NUL character; remove it")
     return text

@@ -9,6 +9,7 @@ from litestar.params import QueryParameter
 from litestar.utils.signature import ParsedSignature
 
 from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.names import check_text
 
 
 def known_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -22,11 +23,9 @@ def known_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRout
         if name not in known:
             there = ", ".join(sorted(known)) or "none"
             raise InvalidValue(name, f"no such parameter of this address; there are: {there}")
-        if "\0" in str(value):
-            raise InvalidValue(name, "holds a NUL character; remove it")
+        check_text(str(value), name)
     for name, value in connection.path_params.items():
-        if "\0" in str(value):
-            raise InvalidValue(name, "holds a NUL character; remove it")
+        check_text(str(value), name)
 
 
 @cache

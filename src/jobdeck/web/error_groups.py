@@ -12,6 +12,7 @@ from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue, NotFound
 from jobdeck.domain.filters import PAGE, JobFilter
+from jobdeck.domain.names import check_text
 from jobdeck.domain.records import ErrorGroup, Job
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.http.auth import VIEWER
@@ -103,8 +104,7 @@ def read(request: AnyRequest) -> ErrorsQuery:
     given = request.query_params
     texts = {n: str(given.get(n, "")).strip() for n in ("state", "flow", "q", "sort", "cursor")}
     for name, text in texts.items():
-        if "\0" in text:
-            raise InvalidValue(name, "holds a NUL character; remove it")
+        check_text(text, name)
     if texts["state"] and texts["state"] not in _STATES:
         raise InvalidValue("state", f"{texts['state']!r} is none of {', '.join(_STATES)}")
     if texts["state"] == "open":

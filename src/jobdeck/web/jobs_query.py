@@ -11,6 +11,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import JobFilter, check_sort
 from jobdeck.domain.filterterms import Term
+from jobdeck.domain.names import check_text
 from jobdeck.domain.numbers import read_if_any
 from jobdeck.web.render import AnyRequest
 
@@ -180,9 +181,9 @@ def read(request: AnyRequest) -> JobsQuery:
     """
     given = request.query_params
     query = JobsQuery(
-        q=_text(" ".join(str(text) for text in given.getall("q", [])).strip(), "q"),
+        q=check_text(" ".join(str(text) for text in given.getall("q", [])).strip(), "q"),
         sort=",".join(check_sort(str(given.get("sort", "")).split(","))),
-        cursor=_text(str(given.get("cursor", "")), "cursor"),
+        cursor=check_text(str(given.get("cursor", "")), "cursor"),
         open=tuple(
             number
             for text in given.getall("open", [])[-_OPEN_MAX:]
@@ -198,7 +199,7 @@ def read(request: AnyRequest) -> JobsQuery:
         return query
     replaced = {alike for term in own for alike in _alike(term.name)}
     kept = [term for term in query.terms if term.name not in replaced]
-    return structs.replace(query, q=_text(filterterms.join([*kept, *own]), "q"))
+    return structs.replace(query, q=check_text(filterterms.join([*kept, *own]), "q"))
 
 
 def _statuses(texts: Sequence[str]) -> list[Term]:
@@ -215,9 +216,3 @@ def _created(given: Any) -> list[Term]:
                 filtervalues.moment(value, 0, name)
         return [Term("created", f"{low}..{high}")]
     return [Term("created", f">{text}")] if text and text != "custom" else []
-
-
-def _text(text: str, name: str) -> str:
-    if "\0" in text:
-        raise InvalidValue(name, "holds a NUL character; remove it")
-    return text

@@ -12,6 +12,7 @@ from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import LogFilter, Page
+from jobdeck.domain.names import check_text
 from jobdeck.domain.numbers import read_if_any
 from jobdeck.domain.records import FoundLine
 from jobdeck.http.auth import VIEWER
@@ -107,8 +108,7 @@ def read(request: AnyRequest) -> LogsQuery:
     """
     given = {name: str(request.query_params.get(name, "")).strip() for name in _NAMES}
     for name, text in given.items():
-        if "\0" in text:
-            raise InvalidValue(name, "holds a NUL character; remove it")
+        check_text(text, name)
     if given["level"] and given["level"] not in logs.LEVELS:
         raise InvalidValue("level", f"{given['level']!r} is none of {', '.join(logs.LEVELS)}")
     if not given["range"] and (given["after"] or given["before"]):
