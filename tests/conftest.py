@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import signal
 from collections import Counter
@@ -13,6 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from jobdeck.store import listing
 from tests.stores import cluster, database, sqlite_template, store, store_url
 
 __all__ = ["cluster", "database", "sqlite_template", "store", "store_url"]
@@ -24,6 +26,9 @@ hypothesis.settings.register_profile(
     "jobdeck", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("jobdeck")
+
+# How far a search comes says more of the machine, too.
+listing.READING_S = math.inf
 
 # Tests end processes by signals. One that was ignored where the tests were started (nohup, a
 # shell's background) would be ignored by all that they start.

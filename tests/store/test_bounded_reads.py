@@ -257,6 +257,30 @@ def _any(store: Store, wanted: JobFilter) -> bool:
     raise AssertionError("the list does not end")
 
 
+def test_a_search_ends_early_where_reading_takes_long(
+    history: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = JobFilter(q="not there")
+    newest = START + (1_000_000 + JOBS) * SECOND
+    with history.read() as conn:
+        patient = jobs.find(conn, wanted, now=NOW)
+        whole = charts.read(conn, wanted, newest)
+        monkeypatch.setattr(listing, "READING_S", 0)
+        page = jobs.find(conn, wanted, now=NOW)
+        chart = charts.read(conn, wanted, newest)
+    assert page.next
+    assert patient.searched_to
+    assert page.searched_to
+    assert patient.searched_to < page.searched_to <= newest - listing.CALM * SECOND
+    assert chart
+    assert whole
+    assert chart.searched_to
+    assert whole.searched_to
+    assert whole.searched_to < chart.searched_to
+    assert chart.start <= chart.searched_to < chart.start + chart.bar_s * SECOND
+    assert len(chart.bars) < len(whole.bars)
+
+
 def test_sorting_reads_a_bounded_number_of_rows(
     history: Store, meter: Meter | PostgresMeter
 ) -> None:

@@ -30,14 +30,13 @@ def free(tx: Tx, worker_id: int | None) -> list[Freed]:
         WrongState: that one worker runs nothing.
     """
     tx.target = f"worker {ALL if worker_id is None else worker_id}"
-    if worker_id is None:
-        workers = [worker for worker in pools.list_workers(tx.conn) if worker.job is not None]
-    else:
-        workers = [pools.worker(tx.conn, worker_id)]
-        if workers[0].job is None:
-            raise WrongState(f"Worker {worker_id} runs nothing; there is nothing to free it of.")
-    jobs = pools.jobs_on(tx.conn, [worker.id for worker in workers])
-    outcomes = [_free(tx, worker_id, job_id) for worker_id, job_id in jobs]
+    if worker_id is not None and pools.worker(tx.conn, worker_id).job is None:
+        raise WrongState(f"Worker {worker_id} runs nothing; there is nothing to free it of.")
+    runs = pools.begun(tx.conn)
+    known = {worker.id for worker in pools.list_workers(tx.conn, runs=runs)}
+    wanted = known if worker_id is None else {worker_id}
+    asked = sorted((run.job_id, run.worker_id) for run in runs if run.worker_id in wanted)
+    outcomes = [_free(tx, each, job_id) for job_id, each in asked]
     tx.detail = {"stopped": [outcome.job for outcome in outcomes if not outcome.error]}
     if outcomes:
         tx.changed("pool", "", "freed")

@@ -5,6 +5,7 @@ reading the jobs if they are few. What can only be found by searching is searche
 first, as far as one call may read, and `searched_to` says how far that was.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ BARS = 72
 
 ROWS = ROWS_MAX // 4
 """A chart of at most so many jobs is made by reading them."""
+SLICE = ROWS // 4
+"""So many rows are read first, then more of them at once."""
 
 WIDTHS = (
     *(1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600),
@@ -212,7 +215,7 @@ def _by_searching(
 ) -> Chart:
     plan = sources.plan(conn, wanted, now)
     walk = listing.Walk(conn, plan, descending=True)
-    slices = list(walk.slices(ROWS))
+    slices = list(walk.slices(SLICE, patient=True))
     searched = periods.created_at(conn, walk.looked_to)
     # Of a search the bars show what was looked at, not a long emptiness before it.
     start = start if searched is None else max(start, searched)
@@ -220,7 +223,14 @@ def _by_searching(
     start, end = _whole(start, end, bar_s)
     found: dict[int, dict[str, int]] = defaultdict(dict)
     total = 0
-    for low, high in slices:
+    began = time.perf_counter()
+    for place, (low, high) in enumerate(slices):
+        if place and listing.is_late(began):
+            searched = periods.created_at(conn, high + 1)
+            first = 0 if searched is None else max((searched - start) // (bar_s * SECOND), 0)
+            found = {bar - first: counts for bar, counts in found.items()}
+            start += first * bar_s * SECOND
+            break
         for bar, code, n in _read(conn, plan, low, high, start, bar_s):
             name = Code(code).name.lower()
             found[bar][name] = found[bar].get(name, 0) + n
@@ -232,7 +242,7 @@ def _grouped(
     conn: Connection, wanted: JobFilter, start: Micros, bar_s: int, now: Micros
 ) -> Iterable[tuple[int, int, int]]:
     plan = sources.plan(conn, wanted, now)
-    for low, high in listing.Walk(conn, plan, descending=True).slices(ROWS):
+    for low, high in listing.Walk(conn, plan, descending=True).slices(ROWS, patient=True):
         yield from _read(conn, plan, low, high, start, bar_s)
 
 

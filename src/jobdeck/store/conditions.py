@@ -29,6 +29,10 @@ _BY = (
 DURATION = f"coalesce(jobs.finished_at, :now) - {STARTED}"
 _SCALAR = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false|null")
 
+PLAIN = "C"
+"""PostgreSQL looks for plain letters, large or small, in half the time without the rules of a
+language."""
+
 Binds = dict[str, Any]
 
 
@@ -96,19 +100,20 @@ def _within(
 
 def _holds(conn: Connection, columns: tuple[str, ...], name: str, text: str, binds: Binds) -> str:
     """The text occurs in one of the columns, in JSON perhaps as JSON writes it."""
-    like = "LIKE" if conn.dialect.name == "sqlite" else "ILIKE"
-    patterns = {name: _pattern(clean(text))}
+    like = "LIKE"
+    if conn.dialect.name != "sqlite":
+        like = f'COLLATE "{PLAIN}" ILIKE' if text.isascii() else "ILIKE"
+    patterns = {name: pattern(clean(text))}
     escaped = encode(clean(text))[1:-1]
     if escaped != clean(text):
-        patterns[f"{name}_json"] = _pattern(escaped)
+        patterns[f"{name}_json"] = pattern(escaped)
     binds.update(patterns)
-    fits = [
-        f"jobs.{column} {like} :{pattern} ESCAPE '!'" for column in columns for pattern in patterns
-    ]
+    fits = [f"jobs.{column} {like} :{each} ESCAPE '!'" for column in columns for each in patterns]
     return f"({' OR '.join(fits)})"
 
 
-def _pattern(text: str) -> str:
+def pattern(text: str) -> str:
+    """For LIKE with `!` as its escape: the text stands anywhere."""
     for character in "!%_":
         text = text.replace(character, f"!{character}")
     return f"%{text}%"

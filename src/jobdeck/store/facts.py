@@ -4,7 +4,7 @@ with the history."""
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, func, select, text, tuple_
 
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.facts import Facts, Family, Limit, Line, Pause, Stop
@@ -12,8 +12,9 @@ from jobdeck.domain.rates import Rate
 from jobdeck.domain.records import Job, Pool
 from jobdeck.domain.serving import Need, takers
 from jobdeck.domain.states import Code, Reason, Status
-from jobdeck.store import counters, jobs, pools
+from jobdeck.store import counters, jobs, pools, walks
 from jobdeck.store.jobs import Lane
+from jobdeck.store.sources import of_flow
 from jobdeck.store.tables import (
     attempts,
     events,
@@ -25,7 +26,6 @@ from jobdeck.store.tables import (
     running,
     versions,
 )
-from jobdeck.store.tables import jobs as job_rows
 from jobdeck.store.values import AnyRow, decode_error
 
 AHEAD_MAX = 10_000
@@ -118,16 +118,18 @@ def need_of(conn: Connection, queue_id: int, flow_id: int) -> Need:
 def typical_s(conn: Connection, flow_id: int, before: int) -> float | None:
     """How long those of the flow's jobs took that completed lately, on average; only the
     `RECENT` ones with numbers below `before` are looked at."""
-    j = job_rows.c
-    recent = (
-        select(j.status, j.started_at, j.finished_at)
-        .where(j.flow_id == flow_id, j.id < before)
-        .order_by(j.id.desc())
-        .limit(RECENT)
+    recent = walks.walk(
+        conn,
+        of_flow(":flow"),
+        "status, started_at, finished_at",
+        descending=True,
+        limit=f"LIMIT {RECENT}",
+        low="0",
+        high=":high",
     )
     spans = [
         row.finished_at - row.started_at
-        for row in conn.execute(recent)
+        for row in conn.execute(text(recent), {"flow": flow_id, "high": before - 1})
         if row.status == Code.COMPLETED and row.started_at is not None
     ]
     return max(sum(spans) / len(spans), 0) / SECOND if spans else None

@@ -1,5 +1,6 @@
 """Reading a page of a list of jobs: bounded slices of the sources, merged in order."""
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -17,8 +18,18 @@ POSTGRES_PART = 0.75
 """PostgreSQL takes longer for a row, and an answer is to come in the same time."""
 COUNT_PART = 2
 """Counting begins with this part of what a call may read."""
+CALM = ROWS_MAX // 5
+"""So many rows a call reads whatever the time."""
+READING_S = 0.03
+"""Then it stops if what comes next might bring it beyond so many seconds, as beside a busy pool."""
 _FIRST_SLICE = 200
 _GROWTH = 4
+
+
+def is_late(began: float) -> bool:
+    """Whether the next slice, which is several times as large as all before it, might take too
+    long after what was `began` at that reading of `time.perf_counter`."""
+    return (time.perf_counter() - began) * _GROWTH > READING_S
 
 
 class Found(NamedTuple):
@@ -100,7 +111,7 @@ def count(conn: Connection, wanted: JobFilter, now: Micros) -> Counted:
     walk = Walk(conn, plan, descending=True)
     found = 0
     query = walks.count(conn, plan) if plan.sources else ""
-    for low, high in walk.slices(ROWS_MAX // COUNT_PART):
+    for low, high in walk.slices(ROWS_MAX // COUNT_PART, patient=True):
         found += walks.run(conn, query, plan, low=low, high=high).scalar_one()
     last = walk.looked_to
     return Counted(found, last is None, periods.created_at(conn, last))
@@ -134,17 +145,21 @@ class Walk:
                 return found[:limit], found[limit - 1]
         return found, self.looked_to
 
-    def slices(self, rows: int) -> Iterator[tuple[int, int]]:
+    def slices(self, rows: int, *, patient: bool = False) -> Iterator[tuple[int, int]]:
         """Ranges of numbers, the first with at most about so many rows to read, until all or as
-        much as one call may read was looked at."""
+        much as one call may read was looked at; unless it is `patient`, it ends early where
+        reading takes long."""
         plan = self._plan
-        budget = ROWS_MAX // SCATTERED if plan.scattered else ROWS_MAX
+        began = time.perf_counter()
+        costs = SCATTERED if plan.scattered else 1
+        budget = ROWS_MAX // costs
         if self._conn.dialect.name != "sqlite":
             budget = int(budget * POSTGRES_PART)
+        calm = budget - CALM // costs
         looked = False
         while plan.sources and self._low <= self._high:
             rows = min(rows, max(budget // plan.walks, not looked))
-            if rows < 1:
+            if rows < 1 or (budget <= calm and not patient and is_late(began)):
                 self.looked_to = self._high + 1 if self._descending else self._low - 1
                 return
             looked = True

@@ -56,7 +56,7 @@ def find(
         own = walk(conn, wanted.job, low, high, newest_first=True)
     budget = ROWS_MAX if flow_ids is None else ROWS_MAX // SCATTERED
     looked = own.limit(budget).subquery()
-    query = select(looked).where(*_conditions(looked.c, wanted, flow_ids))
+    query = select(looked).where(*_conditions(conn, looked.c, wanted, flow_ids))
     found = conn.execute(query.order_by(looked.c.id.desc()).limit(limit + 1)).fetchall()
     if len(found) > limit:
         place = cursors.write(_ORDER, [found[limit - 1].id])
@@ -81,9 +81,9 @@ def _numbers(conn: Connection, after: Micros | None, before: Micros | None) -> t
 
 
 def _conditions(
-    columns: Any, wanted: LogFilter, flow_ids: list[int] | None
+    conn: Connection, columns: Any, wanted: LogFilter, flow_ids: list[int] | None
 ) -> list[ColumnElement[bool]]:
-    found = conditions(columns, level=wanted.level, q=wanted.q)
+    found = conditions(conn, columns, level=wanted.level, q=wanted.q)
     if wanted.after is not None:
         found.append(columns.at >= wanted.after)
     if wanted.before is not None:

@@ -8,6 +8,7 @@ from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import ROWS_MAX
 from jobdeck.domain.records import LogLine
 from jobdeck.store import walks
+from jobdeck.store.conditions import PLAIN, pattern
 from jobdeck.store.rows import Rows, insert_new_rows
 from jobdeck.store.sources import Source
 from jobdeck.store.tables import logs
@@ -70,7 +71,7 @@ def of_job(
         full = len(rows) == limit
         return Found([_record(row) for row in rows], rows[-1].id if full else None)
     looked = own.limit(ROWS_MAX).subquery()
-    query = select(looked).where(*conditions(looked.c, level=level, q=q))
+    query = select(looked).where(*conditions(conn, looked.c, level=level, q=q))
     if attempt is not None:
         query = query.where(looked.c.attempt == attempt)
     sorting = looked.c.id.desc() if newest_first else looked.c.id
@@ -82,7 +83,9 @@ def of_job(
     return Found([_record(row) for row in rows], end)
 
 
-def conditions(columns: Any, *, level: str = "", q: str = "") -> list[ColumnElement[bool]]:
+def conditions(
+    conn: Connection, columns: Any, *, level: str = "", q: str = ""
+) -> list[ColumnElement[bool]]:
     """What must hold for lines of a least level that hold a text.
 
     Raises:
@@ -94,7 +97,11 @@ def conditions(columns: Any, *, level: str = "", q: str = "") -> list[ColumnElem
             raise InvalidValue("level", f"{level!r} is none of {', '.join(LEVELS)}")
         found.append(columns.level.in_(LEVELS[LEVELS.index(level) :]))
     if q:
-        found.append(columns.message.icontains(clean(q), autoescape=True))
+        text, sqlite = columns.message, conn.dialect.name == "sqlite"
+        if q.isascii() and not sqlite:
+            text = text.collate(PLAIN)
+        like = text.like if sqlite else text.ilike  # SQLite takes large letters as small anyway
+        found.append(like(pattern(clean(q)), escape="!"))
     return found
 
 
@@ -113,7 +120,6 @@ def walk(
     where = text(" AND ".join(walks.within(conn, _OF_JOB)))
     return (
         select(logs)
-        .with_hint(logs, f"INDEXED BY {_OF_JOB.by}", "sqlite")
         .where(where.bindparams(job_id=job_id, low=low, high=high))
         .order_by(text(walks.order(conn, _OF_JOB, descending=newest_first)))
     )

@@ -1,9 +1,11 @@
 """Pools and their workers, and the heartbeats by which others know that they live."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from msgspec import structs
+from sqlalchemy import Connection, delete, insert, select, update
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound
@@ -91,17 +93,43 @@ def close(conn: Connection, pool_id: int, now: Micros) -> None:
     changes.add(conn, now, [("pool", str(pool_id), "ended")])
 
 
-def all(conn: Connection, *, builtin: bool = False) -> list[Pool]:  # noqa: A001
-    """Every pool by number, with how many jobs it runs; with `builtin` also the processes that
-    run Jobdeck's own work."""
-    query = (
-        select(running.c.pool_id, func.count())
-        .where(running.c.pool_id.is_not(None), running.c.begun_at.is_not(None))
-        .group_by(running.c.pool_id)
-    )
-    busy: dict[int | None, int] = {row[0]: row[1] for row in conn.execute(query)}
+class Begun(NamedTuple):
+    """A job that runs in a worker."""
+
+    pool_id: int
+    worker_id: int
+    job_id: int
+    begun_at: Micros
+    checked_in_at: Micros | None
+    stop_kind: str | None
+    done: int | None
+    total: int | None
+    note: str | None
+    flow: str | None
+
+
+_BEGUN = (
+    select(*(running.c[name] for name in Begun._fields[:-1]), flows.c.name.label("flow"))
+    .outerjoin(flows, flows.c.id == running.c.flow_id)
+    .where(running.c.pool_id.is_not(None), running.c.begun_at.is_not(None))
+    .order_by(running.c.begun_at.desc(), running.c.job_id)
+)
+
+
+def begun(conn: Connection) -> list[Begun]:
+    """What all workers run, the latest first. Beside a pool that drains this is looked for among
+    many rows that are gone already: whoever shows more than one thing of it asks once."""
+    return [Begun._make(row) for row in conn.execute(_BEGUN)]
+
+
+def all(  # noqa: A001
+    conn: Connection, *, builtin: bool = False, runs: Sequence[Begun] | None = None
+) -> list[Pool]:
+    """Every pool by number, with how many jobs it runs (of `runs`, if that was asked already);
+    with `builtin` also the processes that run Jobdeck's own work."""
+    busy = Counter(each.pool_id for each in (begun(conn) if runs is None else runs))
     rows = conn.execute(select(pools).order_by(pools.c.id))
-    return [_pool(row, busy.get(row.id, 0)) for row in rows if builtin or not row.builtin]
+    return [_pool(row, busy[row.id]) for row in rows if builtin or not row.builtin]
 
 
 def get(conn: Connection, pool_id: int) -> Pool:
@@ -146,39 +174,20 @@ def remove_worker(conn: Connection, worker_id: int) -> None:
     conn.execute(delete(workers).where(workers.c.id == worker_id))
 
 
-def list_workers(conn: Connection, pool_id: int | None = None) -> list[Worker]:
-    """The workers of a pool, or of all, with what each runs."""
-    query = (
-        select(
-            *(workers.c.id, workers.c.pool_id, workers.c.pid, workers.c.started_at),
-            *(running.c.job_id, running.c.begun_at, running.c.checked_in_at, running.c.stop_kind),
-            *(running.c.done, running.c.total, running.c.note, flows.c.name.label("job_name")),
-        )
-        .outerjoin(
-            running,
-            (running.c.pool_id == workers.c.pool_id)
-            & (running.c.worker_id == workers.c.id)
-            & running.c.begun_at.is_not(None),
-        )
-        .outerjoin(flows, flows.c.id == running.c.flow_id)
-        .order_by(workers.c.id, running.c.begun_at.desc())
-    )
+def list_workers(
+    conn: Connection, pool_id: int | None = None, *, runs: Sequence[Begun] | None = None
+) -> list[Worker]:
+    """The workers of a pool, or of all, with what each runs (of `runs`, if that was asked
+    already)."""
+    query = select(workers.c.id, workers.c.pool_id, workers.c.pid, workers.c.started_at)
     if pool_id is not None:
         if not is_number(pool_id):
             return []
         query = query.where(workers.c.pool_id == pool_id)
     # A worker whose coroutine jobs share it shows the one that began first.
-    found = {row.id: _worker(row) for row in conn.execute(query)}
-    return list(found.values())
-
-
-def jobs_on(conn: Connection, worker_ids: Collection[int]) -> list[tuple[int, int]]:
-    """What each of the workers runs, as pairs of worker and job: coroutine jobs share one."""
-    r = running.c
-    query = select(r.worker_id, r.job_id).where(
-        r.worker_id.in_(worker_ids), r.pool_id.is_not(None), r.begun_at.is_not(None)
-    )
-    return [(row.worker_id, row.job_id) for row in conn.execute(query.order_by(r.job_id))]
+    found = {each.worker_id: each for each in (begun(conn) if runs is None else runs)}
+    rows = conn.execute(query.order_by(workers.c.id))
+    return [_worker(row, found.get(row.id)) for row in rows]
 
 
 def worker(conn: Connection, worker_id: int) -> Worker:
@@ -210,18 +219,18 @@ def _pool(row: AnyRow, busy: int) -> Pool:
     )
 
 
-def _worker(row: AnyRow) -> Worker:
-    return Worker(
-        id=row.id,
-        pool=row.pool_id,
-        pid=row.pid,
-        started_at=row.started_at,
-        job=row.job_id,
-        job_name=row.job_name or "",
-        job_started_at=row.begun_at,
-        checked_in_at=row.checked_in_at,
-        progress=progress(row),
-        stopping=row.stop_kind or "",
+def _worker(row: AnyRow, runs: Begun | None) -> Worker:
+    idle = Worker(id=row.id, pool=row.pool_id, pid=row.pid, started_at=row.started_at)
+    if runs is None:
+        return idle
+    return structs.replace(
+        idle,
+        job=runs.job_id,
+        job_name=runs.flow or "",
+        job_started_at=runs.begun_at,
+        checked_in_at=runs.checked_in_at,
+        progress=progress(runs),
+        stopping=runs.stop_kind or "",
     )
 
 

@@ -2,7 +2,17 @@
 queues, pipelines and pools while it was open."""
 
 from msgspec import Struct
-from sqlalchemy import Connection, and_, not_, or_, select, text
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Connection,
+    and_,
+    bindparam,
+    not_,
+    or_,
+    select,
+    text,
+)
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.records import Job
@@ -75,33 +85,41 @@ def _near(conn: Connection) -> str:
     )
 
 
+_start: BindParameter[int] = bindparam("start", type_=BigInteger)
+_end: BindParameter[int] = bindparam("end", type_=BigInteger)
+_beyond: BindParameter[int] = bindparam("beyond", type_=BigInteger)
+_seen = (
+    select(audit).where(audit.c.id < _beyond).order_by(audit.c.id.desc()).limit(SEEN).subquery().c
+)
+_AUDITED = (
+    select(_seen.at, _seen.action, _seen.target, _seen.actor, _seen.reason)
+    .where(_seen.at.between(_start, _end))
+    .where(not_(or_(_seen.action.startswith("job."), _seen.action.startswith("error."))))
+    .order_by(_seen.id.desc())
+    .limit(HAPPENINGS)
+)
+_pool = pool_rows.c
+_lost = and_(_pool.state == pools.LOST, _pool.heartbeat_at.between(_start, _end))
+_POOLS = (
+    select(pool_rows)
+    .where(or_(_pool.started_at.between(_start, _end), _lost), _pool.builtin.is_(False))
+    .order_by(_pool.id.desc())
+    .limit(HAPPENINGS)
+)
+
+
 def happenings(conn: Connection, start: Micros, end: Micros) -> list[Happening]:
     """What happened elsewhere between these times, in order; the last ones if there are more
     than HAPPENINGS. What was done to single jobs is not among it."""
-    found = _audited(conn, start, end)
-    p = pool_rows.c
-    lost = and_(p.state == pools.LOST, p.heartbeat_at.between(start, end))
-    seen = or_(p.started_at.between(start, end), lost)
-    query = select(pool_rows).where(seen, p.builtin.is_(False))
-    for row in conn.execute(query.order_by(p.id.desc()).limit(HAPPENINGS)):
+    # Clocks differ, so rows near the end may stand in another order.
+    beyond = periods.first_since(conn, "audit", "at", end + periods.SLACK)
+    binds = {"start": start, "end": end}
+    rows = conn.execute(_AUDITED, {**binds, "beyond": beyond})
+    found = [Happening(**row._mapping) for row in rows]
+    for row in conn.execute(_POOLS, binds):
         target = f"pool {row.id} on {row.host}"
         if start <= row.started_at <= end:
             found.append(Happening(at=row.started_at, action="pool.started", target=target))
         if row.state == pools.LOST and start <= row.heartbeat_at <= end:
             found.append(Happening(at=row.heartbeat_at, action="pool.lost", target=target))
     return sorted(found, key=lambda each: each.at)[-HAPPENINGS:]
-
-
-def _audited(conn: Connection, start: Micros, end: Micros) -> list[Happening]:
-    # Clocks differ, so rows near the end may stand in another order.
-    beyond = periods.first_since(conn, "audit", "at", end + periods.SLACK)
-    newest = select(audit).where(audit.c.id < beyond).order_by(audit.c.id.desc())
-    seen = newest.limit(SEEN).subquery().c
-    query = (
-        select(seen.at, seen.action, seen.target, seen.actor, seen.reason)
-        .where(seen.at.between(start, end))
-        .where(not_(or_(seen.action.startswith("job."), seen.action.startswith("error."))))
-        .order_by(seen.id.desc())
-        .limit(HAPPENINGS)
-    )
-    return [Happening(**row._mapping) for row in conn.execute(query)]

@@ -13,7 +13,7 @@ from jobdeck.domain import clock, numbers
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import JobdeckError, NotFound
 from jobdeck.domain.manifest import PipelineManifest
-from jobdeck.domain.records import Counts, Job, Step
+from jobdeck.domain.records import Counts, ErrorGroup, Job, Step
 from jobdeck.domain.roles import Actor
 from jobdeck.domain.why import why as domain_why
 from jobdeck.http.auth import VIEWER
@@ -80,6 +80,7 @@ async def stream(request: AnyRequest, pages: AtPages, actor: By, job_id: FromPat
 def _frame(
     pages: Pages, conn: Connection, job: Job, actor: Actor, now: Micros, *, position: int
 ) -> Frame:
+    group = job_side.group_of(conn, job, now)
     return Frame(
         {
             "head": pages.html(
@@ -95,8 +96,8 @@ def _frame(
                 job=job,
                 said=why.say(domain_why(facts.gather(conn, job.id, now)), now),
             ),
-            "work": _work(pages, conn, job, now),
-            "side": job_side.html(pages, conn, job, now),
+            "work": _work(pages, conn, job, group, now),
+            "side": job_side.html(pages, conn, job, group, now),
         },
         position=position,
         ticks_s=None if job.status.final else TICK_S,
@@ -109,7 +110,7 @@ def _maker(job: Job) -> int | None:
     return numbers.read(number) if kind == "job" else None
 
 
-def _work(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
+def _work(pages: Pages, conn: Connection, job: Job, group: ErrorGroup | None, now: Micros) -> str:
     found = steps.of_job(conn, job, _manifest(conn, job))
     if len(found) == 1 and found[0].counts == Counts():
         found = []  # the attempt tells it all
@@ -125,7 +126,7 @@ def _work(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
         outcomes=any(line.text or line.error for line in lines.lines if not line.step),
         counts=counts,
         counted=_counted(counts),
-        group=job_side.group_of(conn, job, now),
+        group=group,
         **bulk_items.few(conn, job),
     )
 
@@ -148,6 +149,8 @@ def _manifest(conn: Connection, job: Job) -> PipelineManifest | None:
     try:
         pipeline = pipelines.get(conn, job.pipeline)
         version = job.version or pipeline.published_version or pipeline.current_version
+        if version == pipeline.current_version:
+            return pipeline.manifest
         return pipelines.manifest(conn, pipeline.id, version)
     except JobdeckError:
         return None  # its pipeline was removed; what was told of the steps is there

@@ -64,7 +64,7 @@ class Line(Struct, frozen=True, kw_only=True):
     absolute: bool = False
 
 
-def html(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
+def html(pages: Pages, conn: Connection, job: Job, group: ErrorGroup | None, now: Micros) -> str:
     """That part of the page."""
     counts = jobs.children_counts(conn, [job.id]).get(job.id)
     children = (
@@ -92,7 +92,7 @@ def html(pages: Pages, conn: Connection, job: Job, now: Micros) -> str:
         more_events=len(noted) > EVENTS,
         made=jobs.load(conn, events.made_from(noted)[-MADE:]),
         neighbours=surroundings.neighbours(conn, job),
-        group=group_of(conn, job, now),
+        group=group,
         meanwhile=[
             told(each)
             for each in surroundings.happenings(conn, job.created_at, job.finished_at or now)

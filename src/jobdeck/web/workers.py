@@ -1,6 +1,7 @@
 """The pools, and the workers of one or all of them: what each runs, and how far it is."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Response, get
@@ -16,6 +17,7 @@ from jobdeck.domain.states import Status
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import By
 from jobdeck.store import pools
+from jobdeck.store.pools import Begun
 from jobdeck.web import deeds, live, tables
 from jobdeck.web.drawings import TICK_S, Frame
 from jobdeck.web.live import View
@@ -72,8 +74,9 @@ def _view(pages: Pages, table: "Table[Worker]", actor: Actor) -> View:
 def _frame(
     pages: Pages, conn: Connection, table: "Table[Worker]", actor: Actor, now: Micros
 ) -> Frame:
-    all_pools = pools.all(conn)
-    every = pools.list_workers(conn)
+    runs = pools.begun(conn)
+    all_pools = pools.all(conn, runs=runs)
+    every = pools.list_workers(conn, runs=runs)
     chosen = int(table.query["pool"]) if table.query["pool"] else None
     mine = [each for each in every if chosen in (None, each.pool)]
     rows = [each for each in table.arrange(mine) if each.job is not None or not table.query["show"]]
@@ -99,7 +102,7 @@ def _frame(
             "workers": pages.html(
                 "workers/list.html",
                 rows=rows[:SHOWN],
-                beside=_beside(conn, rows[:SHOWN]),
+                beside=_beside(runs),
                 more=max(len(rows) - SHOWN, 0),
                 running=Status.RUNNING,
                 known=chosen is None or any(pool.id == chosen for pool in all_pools),
@@ -113,7 +116,7 @@ def _frame(
     )
 
 
-def _beside(conn: Connection, rows: list[Worker]) -> dict[int, int]:
+def _beside(runs: Sequence[Begun]) -> dict[int, int]:
     """How many further jobs run in each of the workers: coroutine jobs share one."""
-    running = Counter(worker for worker, _ in pools.jobs_on(conn, [each.id for each in rows]))
+    running = Counter(each.worker_id for each in runs)
     return {worker: n - 1 for worker, n in running.items() if n > 1}
