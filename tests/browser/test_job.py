@@ -11,7 +11,7 @@ from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND
 from jobdeck.domain.records import Counts, JobError
 from jobdeck.domain.states import Code, Reason
-from jobdeck.store import jobs
+from jobdeck.store import flows, items, jobs
 from tests.browser.conftest import PHONE, Site, Visit, live
 
 pytestmark = pytest.mark.needs("chromium")
@@ -212,6 +212,27 @@ def test_running_again_checks_the_parameters(site: Site, visit: Visit) -> None:
     expect(again).to_contain_text("pending")
     again.get_by_role("link", name=str(number)).click()
     expect(page).to_have_url(f"{site.address}/jobs/{number}")
+
+
+def test_the_items_that_it_took_are_seen(site: Site, visit: Visit) -> None:
+    job_id = site.world.create("weather")
+    names = [f"2026/11/{n:02}/measurements-of-the-station-at-the-coast.csv" for n in range(12)]
+    now = clock.now()
+    with site.store.write() as conn:
+        place = items.Place(flows.target(conn, "weather").flow_id, "ftp://data.example", job_id)
+        items.claim(conn, place, names, now, now + 3600 * SECOND)
+        items.defer(conn, place, names[:2], now)
+        items.process(conn, place, names[2:5], now)
+    page = visit(site, f"/jobs/{job_id}")
+    panel = page.get_by_role("region", name="Processed items")
+    expect(panel.locator("dd")).to_have_text([re.compile(f"^{n} ") for n in (3, 7, 2)])
+    expect(panel.get_by_role("listitem")).to_have_count(8)
+    panel.get_by_role("link", name="All of them").click()
+    rows = page.get_by_role("region", name="Items").get_by_role("listitem")
+    expect(rows).to_have_count(12)
+    page.get_by_role("link", name="Deferred").click()
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text(names[0])
 
 
 @pytest.mark.walks("/jobs/{job_id}/delete")

@@ -96,8 +96,8 @@ def test_what_everybody_sees_and_forgets(
     now = clock.now()
     with store.write() as conn:
         flow = flows.get(conn, "weather").id
-        items.process(conn, items.Place(flow, "", 1), ["a", "b"], now)
-        items.process(conn, items.Place(flow, "x", 1), [f"{n:04}" for n in range(1200)], now)
+        items.process(conn, items.Place(flow, "", job + 1), ["a", "b"], now)
+        items.process(conn, items.Place(flow, "x", job + 1), [f"{n:04}" for n in range(1200)], now)
         items.claim(conn, items.Place(flow, "", job), ["c"], now, now + 10**9)
     with (
         Served(store_url, "/base") as served,
@@ -109,6 +109,8 @@ def test_what_everybody_sees_and_forgets(
                 {"claimed": 1, "deferred": 0, "processed": 1202, "released": 0},
                 False,
             )
+            assert client.count_items("weather", job=job)[0]["claimed"] == 1
+            assert [each.item for each in client.items("weather", job=job).items] == ["c"]
             page = client.items("weather", source="")
             assert [each.item for each in page.items] == ["a", "b", "c"]
             assert page.items[2].job == job
@@ -127,6 +129,9 @@ def test_what_everybody_sees_and_forgets(
         assert main(["flows", "forget", "weather", "--store", store_url]) == 2
         assert main(["flows", "forget", "weather", "--item", "a", "--store", store_url]) == 0
         assert "1 item" in capsys.readouterr().out
+        one = ["flows", "items", "weather", "--job", str(job), "--count", "--json"]
+        assert main([*one, "--store", store_url]) == 0
+        assert json.loads(capsys.readouterr().out)["processed"] == 0
         assert main(["flows", "items", "weather", "--store", store_url]) == 0
         told = capsys.readouterr().out
         assert "claimed" in told

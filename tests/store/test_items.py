@@ -181,6 +181,15 @@ def test_lists_counts_and_forgetting(store: Store) -> None:
                 break
         assert found == [(source, f"{n:02}") for source in ("", "x") for n in range(12)]
         assert len(items.find(conn, 1, START, source="x").items) == 12
+        for whose in (1, None):
+            assert items.find(conn, whose, START, job=job, source="x", item="03").items
+            first = items.find(conn, whose, START, job=job, limit=13)
+            rest = items.find(conn, whose, START, job=job, cursor=first.next)
+            assert [each.item for each in rest.items] == [f"{n:02}" for n in range(12)]
+            assert items.count(conn, whose, START, job=job) == items.count(conn, 1, START)
+            for other in (job + 1, 0, 2**80):
+                assert not items.find(conn, whose, START, job=other).items
+        assert not items.find(conn, 2, START, job=job).items
         (one,) = items.find(conn, 1, START, item="claimed").items
         assert (one.state, one.job, one.expires_at) == ("claimed", job, UNTIL)
         with pytest.raises(InvalidValue):

@@ -18,6 +18,7 @@ _Source = Annotated[
     str | None, QueryParameter(description="Only those from that source", max_length=500)
 ]
 _Item = Annotated[str, QueryParameter(description="Only that item", max_length=500)]
+_Job = Annotated[int | None, QueryParameter(description="Only those that job took", ge=1, le=2**53)]
 _State = Annotated[
     str,
     QueryParameter(
@@ -39,6 +40,7 @@ class ItemsApi(Controller):
         self,
         deck: AtDeck,
         flow: FromPath[str],
+        job: _Job = None,
         source: _Source = None,
         item: _Item = "",
         wanted: _State = "",
@@ -50,6 +52,7 @@ class ItemsApi(Controller):
         with deck.store.read() as conn:
             page = items.find(
                 *(conn, flows.get(conn, flow).id, clock.now()),
+                job=job,
                 source=source,
                 item=item,
                 state=wanted,
@@ -59,11 +62,11 @@ class ItemsApi(Controller):
         return answers.FlowItems([answers.FlowItem.of(each) for each in page.items], page.next)
 
     @get("/count", opt=VIEWER, sync_to_thread=True)
-    def count(self, deck: AtDeck, flow: FromPath[str]) -> answers.ItemCounts:
+    def count(self, deck: AtDeck, flow: FromPath[str], job: _Job = None) -> answers.ItemCounts:
         """How many of them are in each state. At most 20,000 are counted; `more` says that
         there are further ones."""
         with deck.store.read() as conn:
-            found, more = items.count(conn, flows.get(conn, flow).id, clock.now())
+            found, more = items.count(conn, flows.get(conn, flow).id, clock.now(), job=job)
         return answers.ItemCounts(**found, more=more)
 
     @delete(opt=OPERATOR, status_code=200, sync_to_thread=True)

@@ -146,6 +146,7 @@ def remove(client: "Client", out: "Output", name: str, reason: str) -> None:
 
 @flows.command()
 @click.argument("name")
+@click.option("--job", type=int, metavar="ID", help="Only those that job took.")
 @click.option("--source", metavar="TEXT", help="Only those from that source.")
 @click.option("--item", default="", metavar="TEXT", help="Only that one.")
 @click.option("--state", default="", metavar="STATE", help="claimed, deferred, processed, released")
@@ -157,6 +158,7 @@ def items(
     client: "Client",
     out: "Output",
     name: str,
+    job: int | None,
     source: str | None,
     item: str,
     state: str,
@@ -168,9 +170,17 @@ def items(
     from jobdeck.cli import items as shown
 
     if count:
-        shown.show_counts(out, *client.count_items(name))
+        shown.show_counts(out, *client.count_items(name, job=job))
     else:
-        page = client.items(name, source=source, item=item, state=state, limit=limit, cursor=cursor)
+        page = client.items(
+            name,
+            job=job,
+            source=source,
+            item=item,
+            state=state,
+            limit=limit,
+            cursor=cursor,
+        )
         shown.show_page(out, page)
 
 

@@ -71,20 +71,21 @@ class Definitions:
         self,
         flow: str,
         *,
+        job: int | None = None,
         source: str | None = None,
         item: str = "",
         state: str = "",
         limit: int = PAGE,
         cursor: str | None = None,
     ) -> Page[FlowItem]:
-        """One page of the items that the flow takes only once: of one source, in one state
-        (claimed, deferred, processed, released), or one of them."""
-        return self._backend.items(flow, source, item, state, limit, cursor)
+        """One page of the items that the flow takes only once: those that one job took, of one
+        source, in one state (claimed, deferred, processed, released), or one of them."""
+        return self._backend.items(flow, job, source, item, state, limit, cursor)
 
-    def count_items(self, flow: str) -> tuple[dict[str, int], bool]:
-        """How many items the flow has in each state, and whether there are more than the 20,000
-        that were counted."""
-        return self._backend.count_items(flow)
+    def count_items(self, flow: str, *, job: int | None = None) -> tuple[dict[str, int], bool]:
+        """How many items the flow has in each state, or took by that job, and whether there are
+        more than the 20,000 that were counted."""
+        return self._backend.count_items(flow, job)
 
     def forget_items(
         self, flow: str, *, source: str | None = None, item: str = "", reason: str = ""

@@ -21,7 +21,7 @@ from jobdeck.domain.states import Code
 from jobdeck.store import cursors
 from jobdeck.store.rows import among
 from jobdeck.store.tables import processed_items
-from jobdeck.store.values import AnyRow
+from jobdeck.store.values import AnyRow, is_number
 
 DEFERRALS = 3
 """How often an item is put off; then it is processed."""
@@ -175,17 +175,19 @@ def _each(
 
 def find(
     conn: Connection,
-    flow_id: int,
+    flow_id: int | None,
     now: Micros,
     *,
+    job: int | None = None,
     source: str | None = None,
     item: str = "",
     state: str = "",
     limit: int = 50,
     cursor: str | None = None,
 ) -> Page[FlowItem]:
-    """One page of a flow's items by source and item. A call looks at a bounded number: a page
-    of one state may have few items, or none, and `next`.
+    """One page of a flow's items by source and item, or of those that a job took, whatever its
+    flow (None). A call looks at a bounded number: a page of one state may have few items, or
+    none, and `next`.
 
     Raises:
         InvalidValue: the cursor is none, or there is no such state.
@@ -193,8 +195,8 @@ def find(
     if state not in ("", *STATES):
         raise InvalidValue("state", f"{state!r} is none of {', '.join(STATES)}")
     after = cursors.read(cursor, "items", 2, texts=True) if cursor else None
-    where = ["flow_id = :flow"]
-    values: dict[str, Any] = {"flow": flow_id, "now": now, "scan": SCAN}
+    where, values = _whose(flow_id, job)
+    values |= {"now": now, "scan": SCAN}
     if source is not None:
         where.append("source = :source")
     if item:
@@ -222,18 +224,32 @@ def find(
     return Page(found, cursors.write("items", list(rows[-1][:2])) if more else None, None)
 
 
-def count(conn: Connection, flow_id: int, now: Micros) -> tuple[dict[str, int], bool]:
-    """How many items the flow has in each state, and whether it has more than the `COUNT` that
-    were counted."""
+def count(
+    conn: Connection, flow_id: int | None, now: Micros, *, job: int | None = None
+) -> tuple[dict[str, int], bool]:
+    """How many items the flow, or a job as of `find`, has in each state, and whether it has more
+    than the `COUNT` that were counted."""
+    where, values = _whose(flow_id, job)
     rows = _read(
         conn,
         f"SELECT {_STATE} AS state, count(*) FROM (SELECT * FROM processed_items "
-        "WHERE flow_id = :flow ORDER BY source, item LIMIT :most) AS i "
+        f"WHERE {' AND '.join(where)} ORDER BY source, item LIMIT :most) AS i "
         "LEFT JOIN jobs ON jobs.id = i.job_id GROUP BY 1",
-        {"flow": flow_id, "now": now, "most": COUNT},
+        {**values, "now": now, "most": COUNT},
     )
     found = dict.fromkeys(STATES, 0) | {row[0]: row[1] for row in rows}
     return found, sum(found.values()) == COUNT
+
+
+def _whose(flow_id: int | None, job: int | None) -> tuple[list[str], dict[str, Any]]:
+    """The conditions for the items of a flow, or of a job (and of that flow); no job is 0."""
+    if job is None:
+        return ["flow_id = :flow"], {"flow": flow_id}
+    mine = {"job": job if is_number(job) and job > 0 else -1}
+    if flow_id is None:
+        return ["job_id = :job"], mine
+    # The sum keeps databases from going through all of the flow's items in their order.
+    return ["job_id = :job", "flow_id + 0 = :flow"], {**mine, "flow": flow_id}
 
 
 def forget(

@@ -15,7 +15,7 @@ from jobdeck.store.database import LOCK_RETRY_S, Store
 from jobdeck.store.failures import explain, is_busy
 from jobdeck.store.tables import metadata
 
-NEWEST = "0006"
+NEWEST = "0007"
 """The newest migration; numbers in text, so that a larger one is newer."""
 
 VERSION_TABLE = "jobdeck_version"

@@ -14,7 +14,7 @@ from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import ErrorGroup, Job
 from jobdeck.store import calls, error_groups, events, files, jobs, surroundings
 from jobdeck.store.surroundings import Happening
-from jobdeck.web import formats
+from jobdeck.web import formats, job_items
 from jobdeck.web import jobs as jobs_page
 from jobdeck.web.render import Pages
 
@@ -81,6 +81,7 @@ def html(pages: Pages, conn: Connection, job: Job, group: ErrorGroup | None, now
         now=now,
         json_chars=formats.JSON_CHARS,
         body=body,
+        **job_items.few(conn, job, now),
         files=kept[:FILES],
         more_files=len(kept) - FILES,
         children=children,

@@ -65,6 +65,7 @@ class DefinitionsInStore(InStoreBase):
     def items(
         self,
         flow: str,
+        job: int | None,
         source: str | None,
         item: str,
         state: str,
@@ -74,6 +75,7 @@ class DefinitionsInStore(InStoreBase):
         with self.store.read() as conn:
             return items.find(
                 *(conn, flows.get(conn, flow).id, clock.now()),
+                job=job,
                 source=source,
                 item=item,
                 state=state,
@@ -81,9 +83,9 @@ class DefinitionsInStore(InStoreBase):
                 cursor=cursor,
             )
 
-    def count_items(self, flow: str) -> tuple[dict[str, int], bool]:
+    def count_items(self, flow: str, job: int | None) -> tuple[dict[str, int], bool]:
         with self.store.read() as conn:
-            return items.count(conn, flows.get(conn, flow).id, clock.now())
+            return items.count(conn, flows.get(conn, flow).id, clock.now(), job=job)
 
     def forget_items(self, flow: str, source: str | None, item: str, reason: str) -> int:
         return item_actions.forget(self.store, self.actor, reason, flow, source=source, item=item)

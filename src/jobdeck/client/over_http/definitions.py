@@ -74,20 +74,23 @@ class DefinitionsOverHttp(OverHttpBase):
     def items(
         self,
         flow: str,
+        job: int | None,
         source: str | None,
         item: str,
         state: str,
         limit: int,
         cursor: str | None,
     ) -> Page[FlowItem]:
-        query = {**_source(source), "item": item, "state": state, "limit": limit, "cursor": cursor}
+        query = {**_source(source), "job": job, "item": item, "state": state}
+        query |= {"limit": limit, "cursor": cursor}
         path = f"/flows/{part(flow)}/items"
         page = self.connection.call("GET", path, answers.FlowItems, query=query)
         return Page([each.record() for each in page.items], page.next, None)
 
-    def count_items(self, flow: str) -> tuple[dict[str, int], bool]:
+    def count_items(self, flow: str, job: int | None) -> tuple[dict[str, int], bool]:
         path = f"/flows/{part(flow)}/items/count"
-        found = msgspec.to_builtins(self.connection.call("GET", path, answers.ItemCounts))
+        told = self.connection.call("GET", path, answers.ItemCounts, query={"job": job})
+        found = msgspec.to_builtins(told)
         more = found.pop("more")
         return found, more
 

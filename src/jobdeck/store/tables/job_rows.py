@@ -177,6 +177,7 @@ processed_items = Table(
     Column("at", Time, nullable=False),
     Column("expires_at", Time),
     Column("deferrals", Integer, nullable=False, server_default="0"),
+    Index("ix_processed_items_job_id", "job_id", "source", "item"),
     partial_index("ix_processed_items_claimed", "job_id", where="state = 'claimed'"),
     Index("ix_processed_items_expires_at", "expires_at"),
 )
