@@ -119,8 +119,8 @@ def test_a_stop_of_a_job_that_goes_back_untouched_is_not_forgotten(
     assert (found.status, found.attempt, found.started_at) == (Status.STOPPED, 0, None)
 
 
-def woken_parent(store: Store, hands: Hands) -> int:
-    """A job that has waited for its child and is to go on with its next step."""
+def parked_parent(store: Store, hands: Hands) -> int:
+    """A job that waits for its child."""
     [parent_id] = new(store)
     [parent] = hands.take()
     hands.begin(parent)
@@ -140,15 +140,18 @@ def woken_parent(store: Store, hands: Hands) -> int:
         child = NewJob(flow_id=target.flow_id, queue_id=target.queue_id, parent_id=parent_id)
         parents.add_children(conn, parent_id, "extract", 0, [child], now)
         finish(conn, [ending(parent, Code.RUNNING)])
-    hands.run()
-    assert job(store, parent_id).status == Status.PENDING
     return parent_id
 
 
+@pytest.mark.parametrize("woken", [True, False])
 def test_a_parent_stopped_before_its_next_step_keeps_its_attempt(
-    store: Store, hands: Hands
+    store: Store, hands: Hands, woken: bool
 ) -> None:
-    parent_id = woken_parent(store, hands)
+    """Its child has ended, or it still waits for it."""
+    parent_id = parked_parent(store, hands)
+    if woken:
+        hands.run()
+    assert job(store, parent_id).status == (Status.PENDING if woken else Status.RUNNING)
     asked.stop(store, ANA, "", parent_id)
     found = job(store, parent_id)
     assert (found.status, found.attempt) == (Status.STOPPED, 1)

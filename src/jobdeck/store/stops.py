@@ -33,7 +33,8 @@ def stop_waiting(
         return []
     taken = [(row, Code.PENDING) for row in _take(conn, ready, job_ids)]
     taken += [(row, Code(row.status)) for row in _take(conn, delayed, job_ids, delayed.c.status)]
-    taken += [(row, Code.RUNNING) for row in _take(conn, running, job_ids, parked=True)]
+    parked = _take(conn, running, job_ids, running.c.begun_at, parked=True)
+    taken += [(row, Code.RUNNING) for row in parked]
     if not taken:
         return []
     own = {
@@ -90,6 +91,7 @@ def _stopped(
         shown=before == Code.RUNNING,
         began=before == Code.RUNNING,
         finished_at=now,
+        started_at=row.begun_at if before == Code.RUNNING else None,
         reason=reason,
         message=message,
         parent_id=parent_id,

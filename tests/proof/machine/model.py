@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from jobdeck.domain.clock import Micros
@@ -47,6 +47,8 @@ class Job:
     ended: Counter[Code] = field(default_factory=Counter)
     fails_when: str = "all"
     key: str = ""
+    schedule: int | None = None
+    began_at: Micros = 0
 
     @property
     def open(self) -> bool:
@@ -76,7 +78,10 @@ class Model:
 
     def __init__(self) -> None:
         self.jobs: dict[int, Job] = {}
-        self.highest = 0
+        self.given: set[int] = set()
+        """The numbers that were ever given to jobs."""
+        self.beats: dict[int, Micros] = {}
+        """When each pool told for the last time that it lives."""
         self.paused: set[int] = set()
         self.queue_limits: dict[int, int] = {}
         self.flow_limits: dict[int, int] = {}
@@ -95,14 +100,14 @@ class Model:
         """Jobs by status, queue and flow."""
         return dict(Counter((int(j.seen_as), j.queue, j.flow) for j in self.jobs.values()))
 
-    def order(self, limit: int) -> list[int]:
-        """The numbers of the jobs that a claim takes now, in order."""
+    def order(self, limit: int, queues: Collection[int]) -> list[int]:
+        """The numbers of the jobs that a claim from these queues takes now, in order."""
         running = self.at("running")
         at_work = Counter(job.queue for job in running if not job.parked)
         runs = Counter(job.flow for job in running)
         taken: list[int] = []
         for job in sorted(self.at("ready"), key=lambda job: (-job.priority, job.id)):
-            if job.queue in self.paused or len(taken) == limit:
+            if job.queue not in queues or len(taken) == limit:
                 continue
             most, flow_most = self.queue_limits.get(job.queue), self.flow_limits.get(job.flow)
             if most is not None and at_work[job.queue] >= most:
@@ -128,8 +133,8 @@ class Model:
 
     def add(self, job: Job) -> None:
         """A new job."""
-        assert job.id > self.highest, "a number was given twice, or numbers do not rise"
-        self.highest = job.id
+        assert job.id not in self.given, "a number was given twice"
+        self.given.add(job.id)
         self.jobs[job.id] = job
         if job.parent is not None:
             self.jobs[job.parent].total += 1
@@ -140,9 +145,10 @@ class Model:
         assert claim > job.claim, "a claim was used again"
         job.place, job.claim, job.pool, job.shown, job.stop = "running", claim, pool, False, ""
 
-    def begun(self, job: Job) -> None:
+    def begun(self, job: Job, now: Micros) -> None:
         """Its worker began it, and everybody sees it."""
         job.shown = True
+        job.began_at = now
         job.begun = job.attempt
 
     def holds(self, key: Key) -> bool:
@@ -185,10 +191,10 @@ class Model:
         """Let it go on if it is parked and none of its children is open."""
         if not parent.parked or parent.open_children > 0:
             return
-        failed = parent.ended[Code.FAILED]
-        fails = failed > 0 if parent.fails_when == "any" else failed == parent.total > 0
-        if fails and parent.fails_when != "never":
-            self.close(parent, Code.FAILED, began=True)
+        failed, stopped = parent.ended[Code.FAILED], parent.ended[Code.STOPPED]
+        lacking = {"any": 1, "all": parent.total}.get(parent.fails_when, 0)
+        if 0 < lacking <= failed + stopped:
+            self.close(parent, Code.FAILED if failed else Code.STOPPED, began=True)
             self.count_children([parent])
         else:
             parent.place, parent.code, parent.shown = "ready", Code.PENDING, False
@@ -209,18 +215,23 @@ class Model:
         if forced is not None:
             self.close(level[0], forced, began=True)
             self.count_children(level)
-            level = self._open_children(level)
+            level = self.open_children(level)
         while level:
-            ended = [job for job in level if job.place != "running" or job.parked]
-            for job in ended:
-                self.close(job, Code.STOPPED, began=job.parked)
-            self.count_children(ended)
-            for job in level:
-                if job.place == "running" and (kind == "kill" or not job.stop):
-                    job.stop = kind
-            level = self._open_children(level)
+            self.stop_some(level, kind)
+            level = self.open_children(level)
 
-    def _open_children(self, level: Sequence[Job]) -> list[Job]:
+    def stop_some(self, jobs: Sequence[Job], kind: str) -> None:
+        """Stop or kill these, but not their children."""
+        ended = [job for job in jobs if job.place != "running" or job.parked]
+        for job in ended:
+            self.close(job, Code.STOPPED, began=job.parked)
+        self.count_children(ended)
+        for job in jobs:
+            if job.place == "running" and (kind == "kill" or not job.stop):
+                job.stop = kind
+
+    def open_children(self, level: Sequence[Job]) -> list[Job]:
+        """Those of these jobs that have not ended."""
         above = {job.id for job in level}
         return [job for job in self.jobs.values() if job.open and job.parent in above]
 
@@ -244,8 +255,17 @@ class Model:
                 self.left(job, Code.PENDING, began=began, lost=began)
         self.count_children(final)
 
-    def reopen(self, job: Job) -> None:
+    def retriable(self, job: Job, now: Micros) -> bool:
+        """Whether somebody may retry it."""
+        has_key = not job.key or self.holder(job.key, now) in (None, job.id)
+        return not job.open and job.code in (Code.FAILED, Code.STOPPED) and has_key
+
+    def reopen(self, job: Job, *, from_start: bool) -> None:
         """Somebody retries it."""
+        job.step_done &= not from_start
+        if job.key:
+            known, until = self.keys[job.key]
+            self.keys[job.key] = job.id, until if known == job.id else 0
         parent = self.jobs.get(job.parent) if job.parent is not None else None
         if parent is not None:
             parent.ended[job.code] -= 1
