@@ -4,6 +4,7 @@ from typing import Any
 
 from jobdeck.domain import cron, ticks
 from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.limits import PRIORITY_MAX
 from jobdeck.domain.manifest import PipelineManifest, StepManifest
 from jobdeck.domain.names import check_name
 from jobdeck.domain.retry import RetryPolicy
@@ -11,7 +12,6 @@ from jobdeck.domain.schema import ParamsCheck
 from jobdeck.domain.uniqueness import check_rule
 from jobdeck.sdk.settings import check_search
 
-PRIORITY_MAX = 1_000_000
 RETRIES_MAX = 1000
 STEPS_MAX = 1000
 SECONDS_MAX = 10 * 366 * 86400.0

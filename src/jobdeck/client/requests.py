@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from jobdeck.domain import bulk, export
+from jobdeck.domain.limits import PRIORITY_MAX
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.names import NAME
 from jobdeck.domain.rates import RUNNING_MAX
@@ -14,7 +15,7 @@ from jobdeck.domain.uniqueness import FOR_MAX_S, KEY_CHARS, OnDuplicate, Wish, W
 
 Name = Annotated[str, Meta(pattern=NAME)]
 Text = Annotated[str, Meta(max_length=2000)]
-Priority = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+Priority = Annotated[int, Meta(ge=-PRIORITY_MAX, le=PRIORITY_MAX)]
 Time = Annotated[
     str,
     Meta(
@@ -22,7 +23,13 @@ Time = Annotated[
     ),
 ]
 Number = Annotated[int, Meta(ge=1, le=2**63 - 1)]
-Running = Annotated[int, Meta(ge=1, le=RUNNING_MAX, description="So many at once")]
+Running = Annotated[
+    int,
+    Meta(
+        description="So many at once",
+        extra_json_schema={"minimum": 1, "maximum": RUNNING_MAX},
+    ),
+]
 Rate = Annotated[
     str,
     Meta(

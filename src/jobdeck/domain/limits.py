@@ -21,6 +21,9 @@ COROUTINES = 20
 COROUTINES_MOST = 200
 """Coroutine jobs that run side by side in one worker, and how many may be asked for."""
 
+PRIORITY_MAX = 1_000_000
+"""Far from the ends of the databases' numbers, so that minus a priority is one, too."""
+
 BATCH_JOBS = 500
 BATCH_S = 0.010
 """A worker is handed at most so many jobs, or so much measured work, at once."""

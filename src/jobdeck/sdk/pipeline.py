@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, over
 
 from jobdeck.domain import clock, uniqueness
 from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.limits import PRIORITY_MAX
 from jobdeck.domain.retry import RetryPolicy
 from jobdeck.domain.sizes import parse_size
 from jobdeck.sdk import registry, settings
@@ -61,8 +62,10 @@ class Pipeline:
     def _define(self, given: Mapping[str, Any]) -> None:
         self.queue = settings.check_name(given.get("queue", "default"), "queue")
         self.priority: int = given.get("priority", 0)
-        if not settings.is_whole(self.priority, -1000, 1000):
-            raise InvalidValue("priority", f"{self.priority!r} is not a number from -1000 to 1000")
+        if not settings.is_whole(self.priority, -PRIORITY_MAX, PRIORITY_MAX):
+            raise InvalidValue(
+                "priority", f"{self.priority!r} is not a whole number within ±{PRIORITY_MAX:,}"
+            )
         self.model: type[Any] | None = given.get("params")
         self.retry = settings.retry_policy(given) or RetryPolicy()
         self.rules = settings.retry_rules(given) or RetryRules()
