@@ -12,6 +12,7 @@ from jobdeck.client.settings import Settings
 from jobdeck.domain.errors import StartFailed
 from jobdeck.http import headers, listening, problems
 from jobdeck.http.auth import check_roles
+from jobdeck.http.compression import compress
 from jobdeck.http.server import Server
 from jobdeck.http.state import Deck
 from jobdeck.web.routes import web_router
@@ -43,6 +44,7 @@ def create_app(decks: Sequence[Deck] | Deck) -> Litestar:
         ],
         lifespan=[streams],
         before_send=[headers.secure],
+        middleware=[compress],
         exception_handlers=problems.HANDLERS,
         openapi_config=None,
         logging_config=None,

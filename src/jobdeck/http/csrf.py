@@ -6,6 +6,7 @@ never sent by a browser on its own, so requests that carry one are exempt.
 
 import hashlib
 import hmac
+import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,14 +18,35 @@ from jobdeck.domain.errors import Forbidden
 
 HEADER = "x-csrf-token"
 FIELD = "csrf_token"
+SIZE = hashlib.sha256().digest_size
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS = (RequestEncodingType.URL_ENCODED.value, RequestEncodingType.MULTI_PART.value)
 _HINT = "Reload the page and try again."
 
 
 def token(session: str) -> str:
-    """What pages of that session put into their forms and requests."""
-    return hmac.new(session.encode(), b"jobdeck csrf", hashlib.sha256).hexdigest()
+    """What pages of that session put into their forms and requests: hidden under other bytes each
+    time, so that it cannot be told from the sizes of packed pages."""
+    cover = secrets.token_bytes(SIZE)
+    return (cover + _under(cover, _own(session))).hex()
+
+
+def _own(session: str) -> bytes:
+    return hmac.new(session.encode(), b"jobdeck csrf", hashlib.sha256).digest()
+
+
+def _under(cover: bytes, value: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(cover, value, strict=True))
+
+
+def _fits(given: str, session: str) -> bool:
+    try:
+        both = bytes.fromhex(given)
+    except ValueError:
+        return False
+    if len(both) != 2 * SIZE:
+        return False
+    return hmac.compare_digest(_under(both[:SIZE], both[SIZE:]), _own(session))
 
 
 async def check(connection: ASGIConnection[Any, Any, Any, Any], session: str) -> None:
@@ -38,7 +60,7 @@ async def check(connection: ASGIConnection[Any, Any, Any, Any], session: str) ->
     if not given and isinstance(connection, Request) and connection.content_type[0] in _FORMS:
         form = await connection.form()
         given = str(form.get(FIELD) or "")
-    if not hmac.compare_digest(given.encode(), token(session).encode()):
+    if not _fits(given, session):
         raise Forbidden(f"The request lacks this session's token ({HEADER}). {_HINT}")
 
 

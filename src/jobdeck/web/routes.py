@@ -3,7 +3,6 @@
 from litestar import Response, Router, get
 from litestar.di import Provide
 from litestar.params import FromPath
-from litestar.response import File
 
 from jobdeck.domain.errors import NotFound
 from jobdeck.http import auth
@@ -84,11 +83,11 @@ def web_router(deck: Deck) -> Router:
 
 
 @get("/static/{name:path}", opt=PUBLIC, sync_to_thread=True)
-def static(name: FromPath[str]) -> File:
+def static(name: FromPath[str]) -> Response[bytes]:
     """A file that pages load; its address changes with its content."""
     path, kind = assets.find(str(name).lstrip("/"))
     headers = {"Cache-Control": f"public, max-age={YEAR_S}, immutable"}
-    return File(path, media_type=kind, content_disposition_type="inline", headers=headers)
+    return Response(path.read_bytes(), media_type=kind, headers=headers)
 
 
 @get("/{rest:path}", opt=VIEWER, sync_to_thread=False)
