@@ -29,7 +29,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "jobdeck.db"
 
 
-def opened(file: Path, lock_wait_s: float = 5.0) -> Store:
+def opened(file: Path, lock_wait_s: float = 60.0) -> Store:
     return Store(f"sqlite:///{file}", lock_wait_s=lock_wait_s)
 
 
@@ -355,6 +355,8 @@ def test_a_postgres_that_comes_back_is_used_again(cut: tuple[Store, Callable[[],
     store, cut_all = cut
     use(store)
     cut_all()
+    with pytest.raises(StoreUnreachable, match="cannot be reached"), store.read() as conn:
+        queues.ids(conn)
     with pytest.raises(StoreUnreachable, match="cannot be reached"):
         use(store)
     with contextlib.suppress(StoreUnreachable):

@@ -263,11 +263,12 @@ class Store:
         """
         try:
             with self.reader.connect() as connection:
-                connection.info[FOUND] = {}
+                info = connection.info  # not to be had of one that is lost meanwhile
+                info[FOUND] = {}
                 try:
                     yield connection
                 finally:
-                    connection.info.pop(FOUND, None)
+                    info.pop(FOUND, None)
         except self.errors as error:
             raise explain(error, self.name, self.path) from error
 
