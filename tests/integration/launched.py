@@ -138,7 +138,7 @@ class Launched:
         self.expect_gone(max(seconds - (time.monotonic() - started), 0.1))
         return code
 
-    def expect_gone(self, seconds: float) -> None:
+    def expect_gone(self, seconds: float = PATIENCE_S) -> None:
         """Fail if anything that it started is still there after that time."""
         until(lambda: not self.descendants(), "the end of all processes", seconds)
 
@@ -152,8 +152,13 @@ def alive(process: psutil.Process) -> bool:
 
 
 def _is_role(process: psutil.Process, role: str) -> bool:
-    try:
-        line = process.cmdline()
-    except psutil.Error:
-        return False
+    line = command_of(process)
     return "jobdeck.cli.child" in line and role in line
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """The words that it was started with; none of one that has ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []

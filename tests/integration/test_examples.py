@@ -36,7 +36,7 @@ class Demo:
 
     def ended(self, flow: str) -> Any:
         """The first job of the flow, once it has ended."""
-        until(lambda: _is_final(self.first(flow)), f"the end of the first {flow}")
+        until(lambda: _is_final(self.first(flow)), f"the end of the first {flow}", 120)
         return self.first(flow)
 
 

@@ -173,7 +173,7 @@ def face(
 
 def test_the_whole_dashboard(face: Face, deck: Deck) -> None:
     execution = face.create("execution", tasks=5)["id"]
-    wait_for("two tasks to run", lambda: _busy(face) == 2)
+    wait_for("two tasks to run", lambda: _busy(face, "scan") == 2)
     _look(face, execution)
     _withdraw(face, execution)
     _pause_and_resume_a_queue(face)
@@ -182,8 +182,12 @@ def test_the_whole_dashboard(face: Face, deck: Deck) -> None:
     _stop_and_free_all(face)
 
 
-def _busy(face: Face) -> int:
-    return sum(worker["job"] is not None for worker in face.workers())
+def _busy(face: Face, with_: str = "") -> int:
+    """How many workers are, with jobs of that name or any."""
+    return sum(
+        worker["job"] is not None and (worker["job_name"] == with_ or not with_)
+        for worker in face.workers()
+    )
 
 
 def _named(face: Face, name: str) -> Any:
@@ -274,7 +278,7 @@ def _pause_all_schedules(face: Face, deck: Deck) -> None:
 
 def _withdraw_by_one_action(face: Face) -> None:
     execution = face.create("execution", tasks=4)["id"]
-    wait_for("two tasks to run", lambda: _busy(face) == 2)
+    wait_for("two tasks to run", lambda: _busy(face, "scan") == 2)
     assert face.stop(execution)["status"] == "stopped"
     states = face.children(execution)
     assert all(child["status"] == "stopped" or child["stopping"] for child in states)

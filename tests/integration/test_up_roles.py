@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.launched import Launched, environment, until
+from tests.integration.launched import Launched, command_of, environment, until
 from tests.stores import Cluster
 
 JOBDECK = [sys.executable, "-m", "jobdeck.cli"]
@@ -74,7 +74,7 @@ def test_a_server_and_workers_share_a_store(empty_store: str, folder: Path) -> N
             assert create(address, "double")["result"] == 2
             assert create(address, "aside", wait=1)["status"] == "pending"
             for process in worker.descendants():
-                if "jobdeck.worker" in process.cmdline():
+                if "jobdeck.worker" in command_of(process):
                     assert not {"JOBDECK_STORE", "JOBDECK_TOKEN"} & process.environ().keys()
             assert worker.end(signal.SIGTERM) == 0
         argv = [*JOBDECK, "worker", "work.py", "--workers", "1"]

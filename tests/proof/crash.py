@@ -100,7 +100,7 @@ class Site:
         """Start again what has ended; gives how many."""
         ended = [up for up in self.ups if up.process.poll() is not None]
         for up in ended:
-            up.expect_gone(10)
+            up.expect_gone()
             up.__exit__(None, None, None)
             self.ups.remove(up)
             self.ups.append(self._start())

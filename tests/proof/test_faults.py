@@ -20,7 +20,7 @@ from jobdeck.engine.reaper import Reaper
 from jobdeck.store import counters, delays, flows, orphans, parents, pools, steps
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob
-from tests.integration.engine.harness import Deck, wait_for
+from tests.integration.engine.harness import HOLD, Deck, wait_for
 from tests.integration.hands import Hands
 from tests.stores import Cluster
 
@@ -38,6 +38,7 @@ CODE = """
             file.write(f"{ctx.job_id}\\n")
         time.sleep(0.01)
 """
+TIMED = HOLD.replace("@job", '@job(timeout="60s")').replace("def hold", "def timed")
 # Stands for the system's clock in every process that is started with it.
 CLOCK = """
 import os, time
@@ -95,14 +96,16 @@ def test_a_clock_set_forward_and_back_by_hours(deck: Deck, monkeypatch: pytest.M
         new.replace(offset)
 
     set_clock(0)
-    deck.define(CODE)
+    deck.define(CODE + TIMED)
     deck.start_maintenance()
     pool = deck.start_pool(workers=1)
     for hours in (3, -3):
-        [running] = deck.enqueue("nap", seconds=1.0)
+        deck.flag.unlink(missing_ok=True)
+        [running] = deck.hold(1, "timed")
         deck.wait(running, Status.RUNNING)
         set_clock(hours)
         [after] = deck.enqueue("nap")
+        deck.let_go()
         assert deck.wait(running).status == Status.COMPLETED
         assert deck.wait(after).status == Status.COMPLETED
         [stopped] = deck.enqueue("nap", seconds=50)
@@ -110,15 +113,11 @@ def test_a_clock_set_forward_and_back_by_hours(deck: Deck, monkeypatch: pytest.M
         number, beat = _beat(deck, pool.pid)
         deck.request_stop(stopped, "kill")
         assert deck.wait(stopped).status == Status.STOPPED
-        wait_for_beat(deck, pool.pid, beat)
+        wait_for("a heartbeat", lambda: _beat(deck, pool.pid)[1] > beat)  # noqa: B023
         for job_id in (running, after, stopped):
             job = deck.job(job_id)
             assert (job.pool, job.losses) == (number, 0)
             assert (job.finished_at or 0) >= (job.started_at or 0)
-
-
-def wait_for_beat(deck: Deck, pid: int, before: int) -> None:
-    wait_for("a heartbeat", lambda: _beat(deck, pid)[1] > before, 5)
 
 
 def _beat(deck: Deck, pid: int) -> tuple[int, int]:
@@ -133,15 +132,16 @@ def _beat(deck: Deck, pid: int) -> tuple[int, int]:
 
 def test_a_pool_frozen_past_its_lease_and_woken(deck: Deck) -> None:
     """Its worker completes the job meanwhile: that report comes too late and changes nothing."""
-    deck.define(CODE)
+    deck.define(CODE + HOLD)
     marks = deck.folder / "marks"
     frozen = deck.start_pool(workers=1)
-    [job_id] = deck.enqueue("nap", seconds=0.5)
+    [job_id] = deck.hold()
     deck.wait(job_id, Status.RUNNING)
     os.kill(frozen.pid, signal.SIGSTOP)
     try:
+        deck.let_go()
         reaper = Reaper(deck.store, lease_s=1.2)
-        wait_for("the end of the lease", reaper.reap, 10)
+        wait_for("the end of the lease", reaper.reap)
         deck.start_pool(workers=1)
         job = deck.wait(job_id)
     finally:
@@ -160,8 +160,8 @@ FAMILY = """
     family = Pipeline("family")
 
     @family.step
-    def split(ctx: Context, seconds: float = 0.0) -> None:
-        ctx.map("nap", [{"seconds": seconds}, {"seconds": seconds}])
+    def split(ctx: Context, flag: str = "") -> None:
+        ctx.map("hold" if flag else "nap", [{"flag": flag} if flag else {}] * 2)
 
     @family.step
     def gather(ctx: Context) -> list[str]:
@@ -307,14 +307,15 @@ def test_a_database_that_crashes_under_load(deck: Deck, cluster: Cluster) -> Non
 @postgres_only
 def test_a_deadlock_costs_a_pool_no_job(deck: Deck) -> None:
     """Somebody holds the row of a parent, and wants that of a child whose end the pool writes."""
-    deck.define(CODE + FAMILY)
+    deck.define(CODE + FAMILY + HOLD)
     pool = deck.start_pool(workers=2)
-    [parent] = deck.enqueue("family", seconds=0.3)
+    [parent] = deck.hold(1, "family")
     children = [parent + 1, parent + 2]
     wait_for("children", lambda: deck.job(parent).status == Status.RUNNING and _begun(deck) == 3)
     with deck.store.write() as conn:
         conn.execute(text("SET LOCAL deadlock_timeout = '60s'"))
         conn.execute(text("SELECT * FROM parents FOR UPDATE"))
+        deck.let_go()
         wait_for("the pool", lambda: _waits_for_a_lock(deck))
         conn.execute(text("SELECT * FROM jobs WHERE id = ANY(:ids) FOR UPDATE"), {"ids": children})
     for job_id in (*children, parent):

@@ -84,9 +84,9 @@ def run(
     if not wait:
         _show(out, job)
         return 0
-    if not client.pools():
-        complain("No pool is running, so the job waits for one: jobdeck up FILE")
     try:
+        if not client.pools():
+            complain("No pool is running, so the job waits for one: jobdeck up FILE")
         ended = follow(client, job, timeout, quiet=out.as_json)
     except KeyboardInterrupt:
         complain(f"Job {job.id} goes on; look at it with: jobdeck jobs show {job.id}")

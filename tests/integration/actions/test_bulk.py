@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from jobdeck.actions import bulk as actions
 from jobdeck.actions import jobs as job_actions
@@ -19,6 +21,7 @@ from jobdeck.domain.errors import Forbidden, InvalidValue, NotFound
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import Job
 from jobdeck.domain.states import Code, Reason, Status
+from jobdeck.engine.chore import Chore
 from jobdeck.engine.chores import bulk as chore
 from jobdeck.engine.housework import Housework
 from jobdeck.store import audit, bulk, counters, events, flows, jobs, logs, parents, queues, steps
@@ -42,7 +45,24 @@ def at_work(store: Store) -> Iterator[Housework]:
     try:
         yield housework
     finally:
-        housework.stop()
+        housework.stop(30)
+
+
+@pytest.fixture
+def go_on(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Until this is set, a job gets no further than its first part."""
+    event = threading.Event()
+    transaction = Chore.transaction
+
+    @contextmanager
+    def part(chore: Chore) -> Iterator[Connection]:
+        with transaction(chore) as conn:
+            yield conn
+        while chore.done and not event.is_set() and not chore._ending(0.005):
+            pass
+
+    monkeypatch.setattr(Chore, "transaction", part)
+    return event
 
 
 def create(store: Store, many: int = 1, **more: Any) -> list[int]:
@@ -231,7 +251,7 @@ def test_children_are_stopped_with_their_parents(store: Store) -> None:
 
 
 def test_it_can_be_stopped_and_goes_on_where_it_was_when_retried(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, go_on: threading.Event
 ) -> None:
     monkeypatch.setattr(chore, "MOST", 10)
     monkeypatch.setattr(chore, "FIRST", 10)
@@ -240,6 +260,7 @@ def test_it_can_be_stopped_and_goes_on_where_it_was_when_retried(
     with at_work(store):
         until(lambda: (p := get(store, job.id).progress) and p.done, "progress")
         job_actions.stop(store, ANA, "enough", job.id)
+        go_on.set()
         stopped = ended(store, job.id)
     done = len(items(store, job.id, outcome="done"))
     assert stopped.status == "stopped"
@@ -254,7 +275,7 @@ def test_it_can_be_stopped_and_goes_on_where_it_was_when_retried(
 
 
 def test_a_process_that_ends_gives_it_back_and_another_goes_on(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, go_on: threading.Event
 ) -> None:
     monkeypatch.setattr(chore, "MOST", 10)
     monkeypatch.setattr(chore, "FIRST", 10)
@@ -264,6 +285,7 @@ def test_a_process_that_ends_gives_it_back_and_another_goes_on(
         until(lambda: (p := get(store, job.id).progress) and p.done, "progress")
     assert get(store, job.id).status == "pending"
     assert total(store)[Status.STOPPED] < 400
+    go_on.set()
     with at_work(store):
         again = ended(store, job.id)
     assert (again.status, again.attempt, again.result["done"]) == ("completed", 2, 400)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 
 import pytest
 
@@ -13,8 +14,10 @@ from jobdeck.domain.filters import JobFilter
 from jobdeck.engine.chores import export as chore
 from jobdeck.store import files
 from jobdeck.store.database import Store
-from tests.integration.actions.test_bulk import at_work, create, ended, get, until
+from tests.integration.actions.test_bulk import at_work, create, ended, get, go_on, until
 from tests.integration.hands import ANA, EVE, define
+
+__all__ = ["go_on"]
 
 
 @pytest.fixture(autouse=True)
@@ -50,13 +53,16 @@ def test_some_jobs_as_json(store: Store) -> None:
     assert [json.loads(line)["id"] for line in lines] == [ids[0], ids[2]]
 
 
-def test_goes_on_where_it_was(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_goes_on_where_it_was(
+    store: Store, monkeypatch: pytest.MonkeyPatch, go_on: threading.Event
+) -> None:
     monkeypatch.setattr(chore, "PAGE", 2)
     ids = create(store, 200)
     job = actions.start(store, ANA, "", wanted=JobFilter(flow="weather"))
     with at_work(store):
         until(lambda: (p := get(store, job.id).progress) and p.done, "progress")
     assert get(store, job.id).status == "pending"
+    go_on.set()
     (part,) = (store.files / str(job.id)).iterdir()
     with part.open("a") as file:
         file.write("half a li")

@@ -41,7 +41,7 @@ def test_waits_for_the_end_without_holding_anything(api: Caller, here: Store) ->
         while not hands.run():
             time.sleep(0.01)
 
-    worker = threading.Thread(target=work)
+    worker = threading.Thread(target=work, daemon=True)
     worker.start()
     answer = api.call("POST", "/flows/weather/jobs?wait=20", json=BODY)
     worker.join()

@@ -97,9 +97,9 @@ class Deck:
         )
         return self._start(_POOL, msgspec.json.encode(options).decode())
 
-    def start_maintenance(self) -> subprocess.Popen[bytes]:
-        """A maintenance process."""
-        return self._start(_MAINTENANCE)
+    def start_maintenance(self, first: str = "") -> subprocess.Popen[bytes]:
+        """A maintenance process, which runs that code first."""
+        return self._start(first + _MAINTENANCE)
 
     def _start(self, code: str, *arguments: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(

@@ -11,6 +11,23 @@ from jobdeck.store import counters, pools, stops
 from tests.integration.engine.harness import Deck, killed, wait_for
 from tests.integration.hands import ANA
 
+# The job gets no further than its first part.
+HELD = """
+import contextlib, threading
+from jobdeck.engine.chore import Chore
+
+transaction = Chore.transaction
+
+@contextlib.contextmanager
+def part(chore):
+    with transaction(chore) as conn:
+        yield conn
+    if chore.done:
+        threading.Event().wait()
+
+Chore.transaction = part
+"""
+
 
 def test_a_bulk_job_survives_its_process(deck: Deck) -> None:
     deck.define("@job\ndef mail(ctx: Context): pass")
@@ -19,7 +36,7 @@ def test_a_bulk_job_survives_its_process(deck: Deck) -> None:
         stops.stop_waiting(conn, jobs, reason=Reason.STOPPED, message="", now=clock.now())
     order = Order(action="retry")
     job = bulk.start(deck.store, ANA, "again", order, wanted=JobFilter(flow="mail"))
-    first = deck.start_maintenance()
+    first = deck.start_maintenance(HELD)
     wait_for("progress", lambda: (p := deck.job(job.id).progress) and p.done)
     with killed(first):
         pass

@@ -11,7 +11,7 @@ import pytest
 from jobdeck.domain.errors import LoadFailed
 from jobdeck.worker.loader import load_manifests
 from jobdeck.worker.protocol import NotLoaded, Ready
-from tests.integration.worker.peer import Peer
+from tests.integration.worker.peer import PATIENCE_S, Peer
 
 JOB = "from jobdeck import job\n@job\ndef one(n: int = 1): ...\n"
 
@@ -52,7 +52,7 @@ def test_a_worker_says_that_it_could_not_load_and_ends(tmp_path: Path) -> None:
         told = peer.first(NotLoaded)
         assert "no_such_module_here" in told.message
         assert "pipelines.py" in told.traceback
-        assert peer.process.wait(10) == 3
+        assert peer.process.wait(PATIENCE_S) == 3
     finally:
         peer.close()
 
@@ -178,7 +178,7 @@ def test_what_loading_leaves_running_does_not_hold_it_up(tmp_path: Path) -> None
         "if os.fork() == 0:\n    time.sleep(600)\n"
     )
 
-    assert load_manifests(str(path), timeout_s=15.0).pipelines
+    assert load_manifests(str(path), timeout_s=60.0).pipelines
 
 
 def test_user_code_is_not_told_where_the_store_is(

@@ -361,12 +361,12 @@ def hog():
 def slim():
     import time; time.sleep(0.01)
 """)
-    assert 90_000 <= peer.run("burn", seconds=0.1).cpu_us < 200_000
-    assert 90_000 <= peer.run("child", seconds=0.1).cpu_us < 400_000
+    assert 290_000 <= peer.run("burn", seconds=0.3).cpu_us < 1_000_000
+    assert 290_000 <= peer.run("child", seconds=0.3).cpu_us < 1_000_000
     before = peer.run("slim").rss_kb
     assert peer.run("hog").rss_kb > before + 80_000
     after = peer.run("slim")
-    assert after.cpu_us < 50_000
+    assert after.cpu_us < 250_000
     assert msgspec.json.encode(after)
 
 
