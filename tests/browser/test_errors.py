@@ -28,6 +28,8 @@ def fail(site: Site) -> int:
 @pytest.mark.walks(
     "/errors/{group_id}/resolve",
     "/errors/{group_id}/reopen",
+    "/errors/{group_id}/mute",
+    "/errors/{group_id}/unmute",
     "/errors/{group_id}/retry",
 )
 def test_an_error_is_seen_resolved_back_again_and_retried(site: Site, visit: Visit) -> None:
@@ -55,8 +57,22 @@ def test_an_error_is_seen_resolved_back_again_and_retried(site: Site, visit: Vis
     dialog.get_by_role("button", name="Mark resolved").click()
     expect(page.locator(".job-head .state")).to_have_text("resolved")
     live(page)
-    fail(site)
+    third = fail(site)
     expect(page.locator(".job-head .state")).to_have_text("open again")
+
+    overview = live(visit(site, "/"))
+    attention = overview.get_by_role("region", name="Needs attention")
+    expect(attention.get_by_role("link", name=f"invoices {third}")).to_be_visible()
+    page.get_by_role("link", name="Mute").click()
+    dialog.get_by_role("button", name="Mute").click()
+    expect(dialog).to_contain_text("say why")
+    dialog.get_by_label("Reason").fill("the auditors know of it")
+    dialog.get_by_role("button", name="Mute").click()
+    expect(page.locator(".job-why")).to_contain_text("the auditors know of it")
+    expect(attention.get_by_role("link", name=f"invoices {third}")).to_have_count(0)
+    page.get_by_role("link", name="Unmute").click()
+    dialog.get_by_role("button", name="Unmute").click()
+    expect(attention.get_by_role("link", name=f"invoices {third}")).to_be_visible()
     page.get_by_role("link", name="Retry 3 jobs").click()
     dialog.get_by_role("button", name="Retry 3 jobs").click()
     expect(page.locator(".notice").last).to_contain_text("3 jobs will be tried again")

@@ -54,7 +54,16 @@ def walk(store: Store, client: Client) -> None:
     with pytest.raises(WrongState, match="already"):
         client.resolve_error(found.id)
     assert client.errors(state="open").items == []
+    with pytest.raises(WrongState, match="resolved"):
+        client.mute_error(found.id)
     assert client.reopen_error(found.id).state == "reopened"
+    muted = client.mute_error(found.id, reason="known")
+    assert (muted.state, muted.muted_reason) == ("muted", "known")
+    assert client.errors(state="open").items == []
+    assert client.errors(state="muted").items == [muted]
+    assert client.unmute_error(found.id).state == "reopened"
+    with pytest.raises(WrongState, match="not muted"):
+        client.unmute_error(found.id)
     assert [item.job for item in client.retry_error(found.id, reason="again").items] == ids
     assert client.count()[Status.PENDING] == 3
     assert client.error(found.id).jobs == 0
@@ -64,7 +73,7 @@ def walk(store: Store, client: Client) -> None:
         client.error(99)
     with store.read() as conn:
         row = audit.find(conn, target=f"error {found.id}")[0]
-    assert (row.action, row.reason) == ("error.reopen", "")
+    assert (row.action, row.reason) == ("error.unmute", "")
 
 
 def test_many_are_retried_by_a_job(here: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +86,8 @@ def test_many_are_retried_by_a_job(here: Store, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_viewer_only_looks(here: Store) -> None:
-    for deed in (error_groups.resolve, error_groups.reopen, error_groups.retry):
+    changes = (error_groups.resolve, error_groups.reopen, error_groups.retry)
+    for deed in (*changes, error_groups.mute, error_groups.unmute):
         with pytest.raises(Forbidden):
             deed(here, EVE, "", 1)
 
@@ -104,6 +114,9 @@ def test_commands(
     assert run("resolve", "1", "--reason", "x")["state"] == "resolved"
     run("resolve", "1", code=1)
     assert run("reopen", "1")["state"] == "reopened"
+    assert run("mute", "1", "--reason", "known")["state"] == "muted"
+    assert len(run("list", "--state", "muted")["items"]) == 1
+    assert run("unmute", "1")["state"] == "reopened"
     assert run("retry", "1")["done"] == 3
     assert main(["errors", "list"]) == 0
     assert "timeout" in capsys.readouterr().out

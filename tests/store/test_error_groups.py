@@ -174,6 +174,28 @@ def test_a_resolved_one_is_opened_by_its_next_failure(failing: Store) -> None:
         assert error_groups.reopen(conn, group.id, NOON + 7)
 
 
+def test_a_muted_one_counts_on_but_is_not_open(failing: Store) -> None:
+    (first,) = fail(failing, "row 1")
+    (other,) = fail(failing, "other", at=NOON + 1)
+    _, group = groups(failing)
+    with failing.write() as conn:
+        assert error_groups.mute(conn, group.id, by="ana", why="known", now=NOON)
+        assert not error_groups.mute(conn, group.id, by="bob", why="", now=NOON)
+    (second,) = fail(failing, "row 2", at=NOON + 5)
+    (muted,) = groups(failing, state="muted")
+    assert (muted.state, muted.failures, muted.muted_by) == ("muted", 2, "ana")
+    assert [g.example for g in groups(failing, state="open")] == ["other"]
+    assert len(groups(failing)) == 2
+    with failing.write() as conn:
+        assert error_groups.muted(conn, [first, other, second]) == {first, second}
+        assert error_groups.unmute(conn, group.id)
+        assert not error_groups.unmute(conn, group.id)
+        assert error_groups.mute(conn, group.id, by="ana", why="", now=NOON)
+        assert error_groups.resolve(conn, group.id, by="ana", why="", now=NOON)
+        assert not error_groups.mute(conn, group.id, by="ana", why="", now=NOON)
+        assert error_groups.get(conn, group.id, NOON).state == "resolved"
+
+
 def test_the_list_is_narrowed_and_paged(failing: Store) -> None:
     kinds = ("Aa", "Bb", "Cc", "Dd", "Ee")
     for number, kind in enumerate(kinds):

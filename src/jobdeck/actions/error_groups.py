@@ -1,4 +1,4 @@
-"""What may be asked for of error groups: resolving, opening again, retrying their jobs."""
+"""What may be asked for of error groups: resolving, opening again, muting, retrying their jobs."""
 
 from jobdeck.actions import bulk
 from jobdeck.actions.perform import Tx, action
@@ -42,6 +42,40 @@ def reopen(tx: Tx, group_id: int) -> ErrorGroup:
     if not error_groups.reopen(tx.conn, group_id, tx.now):
         raise WrongState(f"Error {group_id} is not resolved; it is open.")
     tx.changed("error", group_id, "reopened")
+    return error_groups.get(tx.conn, group_id, tx.now)
+
+
+@action("error.mute", Role.OPERATOR, "mute errors")
+def mute(tx: Tx, group_id: int) -> ErrorGroup:
+    """Let it call for no attention, however often it happens; it goes on counting.
+
+    Raises:
+        NotFound: no such error.
+        WrongState: it is muted already, or resolved.
+    """
+    tx.target = f"error {group_id}"
+    found = error_groups.get(tx.conn, group_id, tx.now)
+    tx.detail = {"type": found.type, "place": found.place}
+    if not error_groups.mute(tx.conn, group_id, by=tx.actor.name, why=tx.reason, now=tx.now):
+        state = "resolved" if found.resolved_at is not None else "muted already"
+        raise WrongState(f"Error {group_id} is {state}; it calls for no attention.")
+    tx.changed("error", group_id, "muted")
+    return error_groups.get(tx.conn, group_id, tx.now)
+
+
+@action("error.unmute", Role.OPERATOR, "unmute errors")
+def unmute(tx: Tx, group_id: int) -> ErrorGroup:
+    """Let a muted one call for attention again.
+
+    Raises:
+        NotFound: no such error.
+        WrongState: it is not muted.
+    """
+    tx.target = f"error {group_id}"
+    error_groups.get(tx.conn, group_id, tx.now)
+    if not error_groups.unmute(tx.conn, group_id):
+        raise WrongState(f"Error {group_id} is not muted.")
+    tx.changed("error", group_id, "unmuted")
     return error_groups.get(tx.conn, group_id, tx.now)
 
 

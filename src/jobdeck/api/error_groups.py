@@ -19,7 +19,7 @@ _State = Annotated[
     str,
     QueryParameter(
         name="state",
-        description="Only open ones, or resolved ones",
+        description="Only open ones, resolved ones, or muted ones",
         schema_extra={"enum": list(error_groups.STATES)},
     ),
 ]
@@ -76,6 +76,28 @@ class ErrorsApi(Controller):
     ) -> answers.ErrorGroup:
         """Open a resolved one again."""
         return answers.ErrorGroup.of(actions.reopen(deck.store, actor, data.reason, group_id))
+
+    @post("/{group_id:int}/mute", opt=OPERATOR, status_code=200, sync_to_thread=True)
+    def mute(
+        self,
+        deck: AtDeck,
+        actor: By,
+        group_id: FromPath[int],
+        data: JSONBody[requests.Why] = requests.NO_REASON,
+    ) -> answers.ErrorGroup:
+        """Let it call for no attention, however often it happens; it goes on counting."""
+        return answers.ErrorGroup.of(actions.mute(deck.store, actor, data.reason, group_id))
+
+    @post("/{group_id:int}/unmute", opt=OPERATOR, status_code=200, sync_to_thread=True)
+    def unmute(
+        self,
+        deck: AtDeck,
+        actor: By,
+        group_id: FromPath[int],
+        data: JSONBody[requests.Why] = requests.NO_REASON,
+    ) -> answers.ErrorGroup:
+        """Let a muted one call for attention again."""
+        return answers.ErrorGroup.of(actions.unmute(deck.store, actor, data.reason, group_id))
 
     @post("/{group_id:int}/retry", opt=OPERATOR, status_code=200, sync_to_thread=True)
     def retry(

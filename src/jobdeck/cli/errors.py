@@ -19,7 +19,7 @@ def errors() -> None:
 
 
 @errors.command("list")
-@click.option("--state", type=click.Choice(("open", "resolved")), help="Only those.")
+@click.option("--state", type=click.Choice(("open", "resolved", "muted")), help="Only those.")
 @click.option("--flow", default="", metavar="NAME", help="Only those that happened in that flow.")
 @click.option("-q", "--query", "q", default="", metavar="TEXT", help="Only those with that text.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, help="At most so many; 50.")
@@ -75,6 +75,9 @@ def show(client: "Client", out: "Output", error_id: int) -> None:
             ("last", f"{local(found.last_at)}, job {found.last_job}"),
             ("resolved", local(found.resolved_at)),
             ("by", found.resolved_by if found.resolved_at else ""),
+            ("muted", local(found.muted_at)),
+            ("by", found.muted_by if found.muted_at else ""),
+            ("because", found.muted_reason if found.muted_at else ""),
         )
     )
     rows = [
@@ -112,6 +115,34 @@ def reopen(client: "Client", out: "Output", error_id: int, reason: str) -> None:
     if out.as_json:
         out.json(answers.ErrorGroup.of(found))
     out.say(f"Error {error_id} is open again.")
+
+
+@errors.command()
+@click.argument("error_id", type=int, metavar="ID")
+@_reason
+@connected
+def mute(client: "Client", out: "Output", error_id: int, reason: str) -> None:
+    """Let an error call for no attention, however often it happens; it goes on counting."""
+    from jobdeck.client import answers
+
+    found = client.mute_error(error_id, reason=reason)
+    if out.as_json:
+        out.json(answers.ErrorGroup.of(found))
+    out.say(f"Error {error_id} is muted.")
+
+
+@errors.command()
+@click.argument("error_id", type=int, metavar="ID")
+@_reason
+@connected
+def unmute(client: "Client", out: "Output", error_id: int, reason: str) -> None:
+    """Let a muted error call for attention again."""
+    from jobdeck.client import answers
+
+    found = client.unmute_error(error_id, reason=reason)
+    if out.as_json:
+        out.json(answers.ErrorGroup.of(found))
+    out.say(f"Error {error_id} is no longer muted.")
 
 
 @errors.command()

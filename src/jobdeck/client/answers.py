@@ -120,7 +120,7 @@ class ErrorGroup(Shape):
     """Failures that are the same error: `message` has marks in the place of what differs, and
     `example` is the message of `last_job`. `failures` is how often it happened, `jobs` how many
     jobs stand failed by it now, `hours` the failures in each of the last hours, the present one
-    last. `state` is open, resolved, or reopened by a failure after that."""
+    last. `state` is open, resolved, reopened by a failure after that, or muted."""
 
     RECORD = records.ErrorGroup
 
@@ -141,6 +141,9 @@ class ErrorGroup(Shape):
     resolved_by: str
     resolved_reason: str
     reopened_at: datetime | None
+    muted_at: datetime | None
+    muted_by: str
+    muted_reason: str
 
     @classmethod
     def of(cls, record: records.ErrorGroup, **more: Any) -> Self:

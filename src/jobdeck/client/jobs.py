@@ -260,8 +260,8 @@ class Jobs:
         limit: int = PAGE,
         cursor: str | None = None,
     ) -> Page[ErrorGroup]:
-        """One page of error groups, what happened last first: `open` or `resolved` ones, those
-        that happened in a flow, those with a text in type, place or message."""
+        """One page of error groups, what happened last first: `open`, `resolved` or `muted`
+        ones, those that happened in a flow, those with a text in type, place or message."""
         return self._backend.errors(state, flow, q, limit, cursor)
 
     def error(self, group_id: int) -> ErrorGroup:
@@ -275,6 +275,14 @@ class Jobs:
     def reopen_error(self, group_id: int, *, reason: str = "") -> ErrorGroup:
         """Open a resolved one again."""
         return self._backend.reopen_error(group_id, reason)
+
+    def mute_error(self, group_id: int, *, reason: str = "") -> ErrorGroup:
+        """Let it call for no attention, however often it happens; it goes on counting."""
+        return self._backend.mute_error(group_id, reason)
+
+    def unmute_error(self, group_id: int, *, reason: str = "") -> ErrorGroup:
+        """Let a muted one call for attention again."""
+        return self._backend.unmute_error(group_id, reason)
 
     def retry_error(self, group_id: int, *, reason: str = "") -> Bulk:
         """Try every job that stands failed by it once more: a few at once, else `job` does it."""

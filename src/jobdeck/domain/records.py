@@ -351,7 +351,8 @@ class ErrorGroup(Struct, frozen=True, kw_only=True):
     """Failures that are the same error, see `domain.fingerprint`. `message` has marks in the place
     of what differs, `example` is the message of `last_job`. `failures` is how often it happened,
     `jobs` how many jobs stand failed by it now; `hours` the failures in each of the last hours,
-    the present one last. A resolved one is opened again by the next failure, at `reopened_at`."""
+    the present one last. A resolved one is opened again by the next failure, at `reopened_at`; a
+    muted one goes on counting, but calls for no attention."""
 
     id: int
     type: str
@@ -369,10 +370,15 @@ class ErrorGroup(Struct, frozen=True, kw_only=True):
     resolved_by: str = ""
     resolved_reason: str = ""
     reopened_at: Micros | None = None
+    muted_at: Micros | None = None
+    muted_by: str = ""
+    muted_reason: str = ""
 
     @property
     def state(self) -> str:
-        """`resolved`, `reopened` if it came back after that, else `open`."""
+        """`muted`, `resolved`, `reopened` if it came back after that, else `open`."""
+        if self.muted_at is not None:
+            return "muted"
         if self.resolved_at is not None:
             return "resolved"
         return "open" if self.reopened_at is None else "reopened"

@@ -16,7 +16,7 @@ from jobdeck.store.rows import among
 from jobdeck.store.tables import error_flows, error_groups, error_hours, flows, unsuccessful
 from jobdeck.store.values import AnyRow, clean, decode_error, insert_into, is_number
 
-STATES = ("open", "resolved")
+STATES = ("open", "resolved", "muted")
 """What the list can be narrowed to; one that was opened again is open."""
 
 HOUR = 3600 * SECOND
@@ -226,9 +226,11 @@ def _conditions(some: Any, state: str, flow: str, q: str) -> list[Any]:
     found: list[Any] = []
     if state:
         if state not in STATES:
-            raise InvalidValue("state", f"{state!r} is neither {' nor '.join(STATES)}")
-        resolved = some.c.resolved_at
-        found.append(resolved.is_not(None) if state == "resolved" else resolved.is_(None))
+            raise InvalidValue("state", f"{state!r} is none of {', '.join(STATES)}")
+        if state == "open":
+            found += [some.c.resolved_at.is_(None), some.c.muted_at.is_(None)]
+        else:
+            found.append(some.c[f"{state}_at"].is_not(None))
     if flow:
         seen = select(error_flows.c.group_id).join(flows, flows.c.id == error_flows.c.flow_id)
         found.append(some.c.id.in_(seen.where(flows.c.name == flow)))
@@ -265,9 +267,17 @@ def standing(conn: Connection, group_id: int, *, limit: int) -> list[int]:
     return list(conn.execute(query.limit(limit)).scalars())
 
 
+def muted(conn: Connection, job_ids: Sequence[int]) -> set[int]:
+    """Those of the jobs that stand failed by an error that is muted."""
+    u = unsuccessful.c
+    query = select(u.job_id).join(error_groups, _g.id == u.group_id).where(_g.muted_at.is_not(None))
+    return set(conn.execute(query.where(among(conn, u.job_id, job_ids))).scalars())
+
+
 def resolve(conn: Connection, group_id: int, *, by: str, why: str, now: Micros) -> bool:
-    """Mark it resolved; False: it is already."""
+    """Mark it resolved, and no longer muted; False: it is resolved already."""
     values = {"resolved_at": now, "resolved_by": clean(by), "resolved_reason": clean(why)}
+    values["muted_at"] = None
     statement = update(error_groups).where(_g.id == group_id, _g.resolved_at.is_(None))
     return conn.execute(statement.values(values)).rowcount > 0
 
@@ -276,6 +286,20 @@ def reopen(conn: Connection, group_id: int, now: Micros) -> bool:
     """Open it again; False: it is not resolved."""
     statement = update(error_groups).where(_g.id == group_id, _g.resolved_at.is_not(None))
     return conn.execute(statement.values(resolved_at=None, reopened_at=now)).rowcount > 0
+
+
+def mute(conn: Connection, group_id: int, *, by: str, why: str, now: Micros) -> bool:
+    """Let it call for no attention; False: it is muted already, or resolved."""
+    values = {"muted_at": now, "muted_by": clean(by), "muted_reason": clean(why)}
+    still = (_g.resolved_at.is_(None), _g.muted_at.is_(None))
+    statement = update(error_groups).where(_g.id == group_id, *still)
+    return conn.execute(statement.values(values)).rowcount > 0
+
+
+def unmute(conn: Connection, group_id: int) -> bool:
+    """Let it call for attention again; False: it is not muted."""
+    statement = update(error_groups).where(_g.id == group_id, _g.muted_at.is_not(None))
+    return conn.execute(statement.values(muted_at=None)).rowcount > 0
 
 
 def _records(conn: Connection, rows: Sequence[AnyRow], now: Micros, hours: int) -> list[ErrorGroup]:
@@ -311,6 +335,9 @@ def _records(conn: Connection, rows: Sequence[AnyRow], now: Micros, hours: int) 
             resolved_by=row.resolved_by,
             resolved_reason=row.resolved_reason,
             reopened_at=row.reopened_at,
+            muted_at=row.muted_at,
+            muted_by=row.muted_by,
+            muted_reason=row.muted_reason,
         )
         for row in rows
     ]

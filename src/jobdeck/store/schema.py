@@ -15,7 +15,7 @@ from jobdeck.store.database import LOCK_RETRY_S, Store
 from jobdeck.store.failures import explain, is_busy
 from jobdeck.store.tables import metadata
 
-NEWEST = "0007"
+NEWEST = "0008"
 """The newest migration; numbers in text, so that a larger one is newer."""
 
 VERSION_TABLE = "jobdeck_version"

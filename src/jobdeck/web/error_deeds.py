@@ -31,6 +31,16 @@ def _reopen(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
     return Done(notice=f"Error {group_id} is open again.", to=f"/errors/{group_id}")
 
 
+def _mute(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
+    actions.mute(deck.store, actor, reason(given, required=True), group_id)
+    return Done(notice=f"Error {group_id} is muted.", to=f"/errors/{group_id}")
+
+
+def _unmute(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
+    actions.unmute(deck.store, actor, reason(given, required=False), group_id)
+    return Done(notice=f"Error {group_id} is no longer muted.", to=f"/errors/{group_id}")
+
+
 def _retry(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
     found = actions.retry(deck.store, actor, reason(given, required=False), group_id)
     to = f"/errors/{group_id}"
@@ -41,7 +51,13 @@ def _retry(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
     return Done(notice=f"{plural(number, 'job')} will be tried again.", to=to)
 
 
-_DEEDS = {"resolve": _resolve, "reopen": _reopen, "retry": _retry}
+_DEEDS = {
+    "resolve": _resolve,
+    "reopen": _reopen,
+    "mute": _mute,
+    "unmute": _unmute,
+    "retry": _retry,
+}
 PATHS = [f"/errors/{{group_id:int}}/{name}" for name in _DEEDS]
 
 
@@ -79,7 +95,7 @@ def _form(deck: Deck, name: str, group_id: int, given: Answers) -> Form:
         text=text,
         submit=submit,
         icon=icon,
-        fields=[reason_field(given, required=False)],
+        fields=[reason_field(given, required=name == "mute")],
     )
 
 
@@ -93,6 +109,14 @@ def _words(name: str, group: ErrorGroup) -> tuple[str, str, str, str]:
     if name == "resolve":
         how = "It is opened again by itself when it happens again. Its jobs stay as they are."
         return "Mark this error resolved?", f"{what} {how}", "Mark resolved", "calm"
+    if name == "mute":
+        how = (
+            "It goes on counting, but stands no longer among the open errors, nor its jobs among "
+            "what needs attention, until somebody unmutes it."
+        )
+        return "Mute this error?", f"{what} {how}", "Mute", "bell-off"
+    if name == "unmute":
+        return "Unmute this error?", f"{what} It is among the open errors again.", "Unmute", "bell"
     return "Open this error again?", what, "Open again", "errors"
 
 

@@ -30,7 +30,7 @@ HOURS = 7 * 24
 
 JOBS = 25
 TOPICS = ("jobs", "error")
-_STATES = {"open": "Open", "resolved": "Resolved", "all": "All"}
+_STATES = {"open": "Open", "resolved": "Resolved", "muted": "Muted", "all": "All"}
 COLUMNS = (
     ("error", "Error", ""),
     ("state", "State", ""),
@@ -226,4 +226,10 @@ def deeds(group: ErrorGroup, actor: Actor) -> list[Deed]:
         if group.resolved_at is not None
         else Deed(name="resolve", label="Mark resolved", icon="calm", why_not=role)
     )
-    return [Deed(name="retry", label=label, icon="retry", why_not=role or none), mark]
+    ended = "" if group.resolved_at is None else "It is resolved; it tells when it comes back."
+    quiet = (
+        Deed(name="unmute", label="Unmute", icon="bell", why_not=role)
+        if group.muted_at is not None
+        else Deed(name="mute", label="Mute", icon="bell-off", why_not=role or ended)
+    )
+    return [Deed(name="retry", label=label, icon="retry", why_not=role or none), mark, quiet]

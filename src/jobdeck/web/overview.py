@@ -17,7 +17,7 @@ from jobdeck.domain.serving import lives
 from jobdeck.domain.states import Status
 from jobdeck.http.auth import VIEWER
 from jobdeck.http.state import By
-from jobdeck.store import counters, jobs, pools, queues, schedules, standing
+from jobdeck.store import counters, error_groups, jobs, pools, queues, schedules, standing
 from jobdeck.web import activity, live, overview_deeds, troubles
 from jobdeck.web.drawings import Frame
 from jobdeck.web.live import View
@@ -26,6 +26,9 @@ from jobdeck.web.render import AnyRequest, AtPages, Pages
 RUNNING = 12
 FAILURES = 8
 FAILURES_READ = 40
+FAILURES_PAGES = 5
+"""Further ones are read where all of the newest are muted."""
+
 RECENT_S = 86_400
 STUCK_S = 5.0
 """Looking for stuck jobs takes longer than all else here, so it is done so seldom."""
@@ -47,7 +50,7 @@ async def stream(request: AnyRequest, pages: AtPages, actor: By) -> Stream:
 def _view(pages: Pages, actor: Actor) -> View:
     return View(
         lambda conn, now, _: _frame(pages, conn, actor, now),
-        topics=("jobs", "queue", "schedule", "pool"),
+        topics=("jobs", "queue", "schedule", "pool", "error"),
         key=("overview", actor.role),
     )
 
@@ -58,7 +61,7 @@ def _frame(pages: Pages, conn: Connection, actor: Actor, now: Micros) -> Frame:
     every_pool = pools.all(conn)
     all_schedules = schedules.all(conn)
     running = jobs.find(conn, JobFilter(status=(Status.RUNNING,)), limit=RUNNING).items
-    failures = _failures(conn, now)
+    failures, muted = _failures(conn, now)
     stuck = pages.remembered(
         "stuck", STUCK_S, lambda: standing.stuck(conn, now, STALE_S, troubles.STUCK)
     )
@@ -98,6 +101,7 @@ def _frame(pages: Pages, conn: Connection, actor: Actor, now: Micros) -> Frame:
                 troubles=found,
                 recoverable=any(verdict.remedy for verdict in stuck),
                 failures=failures,
+                muted=muted,
             ),
             "activity": activity.panel(pages, conn, now, activity.DAY),
             "running": pages.html(
@@ -135,13 +139,24 @@ def _queue_card(all_queues: Sequence[Queue]) -> dict[str, Any]:
     }
 
 
-def _failures(conn: Connection, now: Micros) -> list[tuple[Job, int]]:
+def _failures(conn: Connection, now: Micros) -> tuple[list[tuple[Job, int]], bool]:
     """The newest failures of the last day; those of one flow that are alike stand together,
-    the newest with their number."""
+    the newest with their number. And whether some are left out, since their errors are muted."""
     since = now - RECENT_S * SECOND
     alike: dict[tuple[str, str], list[Job]] = {}
-    for job in jobs.find(conn, JobFilter(status=(Status.FAILED,)), limit=FAILURES_READ).items:
-        if job.finished_at is not None and job.finished_at >= since:
-            kind = job.error.type if job.error else job.reason or ""
-            alike.setdefault((job.flow, kind), []).append(job)
-    return [(found[0], len(found)) for found in list(alike.values())[:FAILURES]]
+    muted: set[int] = set()
+    cursor = None
+    for _ in range(FAILURES_PAGES):
+        page = jobs.find(
+            conn, JobFilter(status=(Status.FAILED,)), limit=FAILURES_READ, cursor=cursor
+        )
+        recent = [job for job in page.items if job.finished_at and job.finished_at >= since]
+        muted |= error_groups.muted(conn, [job.id for job in recent]) if recent else set()
+        for job in recent:
+            if job.id not in muted:
+                kind = job.error.type if job.error else job.reason or ""
+                alike.setdefault((job.flow, kind), []).append(job)
+        cursor = page.next
+        if cursor is None or not recent or alike:
+            break
+    return [(found[0], len(found)) for found in list(alike.values())[:FAILURES]], bool(muted)

@@ -201,6 +201,12 @@ class JobsInStore(InStoreBase):
     def reopen_error(self, group_id: int, reason: str) -> ErrorGroup:
         return error_actions.reopen(self.store, self.actor, reason, group_id)
 
+    def mute_error(self, group_id: int, reason: str) -> ErrorGroup:
+        return error_actions.mute(self.store, self.actor, reason, group_id)
+
+    def unmute_error(self, group_id: int, reason: str) -> ErrorGroup:
+        return error_actions.unmute(self.store, self.actor, reason, group_id)
+
     def retry_error(self, group_id: int, reason: str) -> Bulk:
         return error_actions.retry(self.store, self.actor, reason, group_id)
 

@@ -177,6 +177,12 @@ class JobsOverHttp(OverHttpBase):
     def reopen_error(self, group_id: int, reason: str) -> ErrorGroup:
         return self._of_error(group_id, "reopen", reason)
 
+    def mute_error(self, group_id: int, reason: str) -> ErrorGroup:
+        return self._of_error(group_id, "mute", reason)
+
+    def unmute_error(self, group_id: int, reason: str) -> ErrorGroup:
+        return self._of_error(group_id, "unmute", reason)
+
     def _of_error(self, group_id: int, deed: str, reason: str) -> ErrorGroup:
         path, body = f"/errors/{group_id}/{deed}", requests.Why(reason=reason)
         found: ErrorGroup = self._one("POST", path, answers.ErrorGroup, body=body)
