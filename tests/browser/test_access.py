@@ -144,6 +144,25 @@ def test_an_empty_store(bare: Site, visit: Visit, size: tuple[int, int], theme: 
     check(visit(bare, "/", size=size, theme=theme))
 
 
+CUT = """() => [...document.querySelectorAll(".rows :is(thead th, tbody tr:first-child td)")]
+    .filter((cell) => cell.offsetWidth && cell.innerText.trim().length > 2)
+    .filter((cell) => cell.offsetWidth < 40
+        || (cell.matches("th") && cell.scrollWidth > cell.clientWidth + 1))
+    .map((cell) => `${cell.className} ${cell.innerText}: ${cell.offsetWidth}`)"""
+
+
+def test_small_laptops_show_every_column(site: Site, visit: Visit, worked: dict[str, int]) -> None:
+    """No head is cut off, and no column is squeezed to nothing by the others."""
+    page = visit(site, "/", size=(1024, 768))
+    tables = ("/jobs", "/queues", "/schedules", "/workers", "/pipelines", "/errors")
+    for path in (*tables, "/pipelines/weather", f"/flows/weather?job={worked['failed']}"):
+        page.goto(f"{site.address}{path}")
+        for width in (1024, 1200, 1366):
+            page.set_viewport_size({"width": width, "height": 768})
+            assert page.evaluate(CUT) == [], (path, width)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
 def test_moving_parts_rest_where_that_is_wished(site: Site, visit: Visit) -> None:
     page = visit(site, "/jobs")
     page.emulate_media(reduced_motion="reduce")

@@ -146,7 +146,8 @@ def _running(facts: Facts) -> Why:
     progress = ""
     if job.progress is not None:
         done = job.progress.fraction
-        progress = f", {done:.0%} done" if done is not None else f", {job.progress.done:,} done"
+        some = f"{job.progress.done:,}" if done is None else f"{int(done * 100)}%"
+        progress = f", {some} done"
         progress += _because(job.progress.note)
     rest = f"; {roughly(left)} left" if left is not None else ""
     sentence = f"It has been running for {for_} in {where}{progress}{rest}."

@@ -12,7 +12,7 @@ from jobdeck.domain.builtin import is_own
 from jobdeck.domain.errors import JobdeckError, WrongState
 from jobdeck.domain.records import Job
 from jobdeck.domain.roles import Actor, Role
-from jobdeck.domain.states import Status
+from jobdeck.domain.states import FINAL, Status
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import flows, jobs
@@ -222,6 +222,8 @@ def _stop_text(job: Job) -> str:
             "It is asked to end by itself; if it has not after the grace time, it is killed. "
             "Any children are stopped, too."
         )
+    if job.status in FINAL:
+        return "It has ended already."
     return f"It is {job.status} and will not start. Any children are stopped, too."
 
 

@@ -35,7 +35,7 @@ COLUMNS = (
     ("", "Attempt", "num"),
     ("", "Queue", ""),
     ("created", "Created", ""),
-    ("started", "Started", ""),
+    ("started", "Started", "c-started"),
     ("finished", "Finished", ""),
     ("duration", "Duration", "num"),
     ("", "Reason", "c-reason"),
@@ -164,11 +164,13 @@ def _frame(pages: Pages, conn: Connection, query: JobsQuery, role: Role, now: Mi
 
 
 def bar_words(seconds: int) -> str:
-    """How long a bar lasts: "hour", "2 days", "10 minutes"."""
+    """How long a bar lasts: "an hour", "2 days", "10 minutes"."""
     for unit, name in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         if seconds % unit == 0:
             number = seconds // unit
-            return name if number == 1 else f"{number} {name}s"
+            if number == 1:
+                return f"{'an' if name == 'hour' else 'a'} {name}"
+            return f"{number} {name}s"
     raise AssertionError(seconds)
 
 
