@@ -70,7 +70,7 @@ class Catalogue:
         if self._floor < seen.newest - 5 * late:
             self._floor = seen.newest - late
             self._changed = (0, 0)
-            self._stale = True  # for one that came later still
+            self._stale |= late > 0  # for one that came later still
         return seen
 
     def refresh(self, conn: Connection, loaded: Mapping[str, str]) -> None:

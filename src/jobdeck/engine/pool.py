@@ -188,10 +188,11 @@ class Pool:
             self._look |= self._ear.heard()
             self._follow_clock()
             now = clock.now()
-            self._crew.watch(now)
             self._look |= self._time_to_look(now) or self._crew.take_news()
             if self._must_write(now):
                 self._write(now)
+            # Only now: who hands out a job to an idle worker should not look at all others first.
+            self._crew.watch(now)
         except StoreError as error:
             # What the workers said stays in the inbox until it can be written.
             self._in_doubt = True

@@ -64,9 +64,11 @@ class SocketListener:
 
     def drain(self) -> None:
         """Forget what has arrived."""
-        with contextlib.suppress(BlockingIOError):
+        try:
             while True:
                 self._socket.recv(16)
+        except BlockingIOError:
+            return
 
     def close(self) -> None:
         """Stop listening."""
