@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from jobdeck.store.database import sqlite_module
+from jobdeck.store import sqlite
 
 
 def processor() -> str:
@@ -23,6 +23,6 @@ def describe() -> list[str]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return [
         f"{os.cpu_count()} cores ({processor()}), {memory:.0f} GiB, {platform.platform()}",
-        f"Python {platform.python_version()}, SQLite {sqlite_module().sqlite_version}",
+        f"Python {platform.python_version()}, SQLite {sqlite.module().sqlite_version}",
         f"SQLAlchemy {version('sqlalchemy')}, msgspec {version('msgspec')}",
     ]

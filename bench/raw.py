@@ -5,14 +5,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from jobdeck.store.database import sqlite_module
+from jobdeck.store import sqlite
 
 BATCH = 500
 
 
 def inline(jobs: int) -> float:
     """Jobs claimed and finished a second, so many in one transaction."""
-    module = sqlite_module()
+    module = sqlite.module()
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as folder:
         conn = module.connect(f"{folder}/raw.db", isolation_level=None)
         conn.execute("PRAGMA journal_mode=WAL")

@@ -21,8 +21,8 @@ from jobdeck.domain.records import Job
 from jobdeck.domain.states import Status
 from jobdeck.sdk import registry, transport
 from jobdeck.sdk.pipeline import Job as JobPipeline
-from jobdeck.store import counters, jobs
-from jobdeck.store.database import Store, sqlite_module
+from jobdeck.store import counters, jobs, sqlite
+from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob, enqueue
 from tests.integration.engine.harness import Deck
 
@@ -47,7 +47,7 @@ def send(store: Store, store_url: str) -> Iterator[JobPipeline[Any, Any]]:
 def engine(store: Store) -> Iterator[Engine]:
     """The caller's own, as it would be made."""
     if store.sqlite:
-        made = create_engine(f"sqlite:///{store.path}", module=sqlite_module())
+        made = create_engine(f"sqlite:///{store.path}", module=sqlite.module())
     else:
         made = create_engine(store.address.replace("postgresql:", "postgresql+psycopg:"))
     yield made
@@ -58,7 +58,7 @@ def engine(store: Store) -> Iterator[Engine]:
 def raw(store: Store) -> Iterator[Any]:
     """A connection of the driver's."""
     if store.path:
-        opened = sqlite_module().connect(store.path)
+        opened = sqlite.module().connect(store.path)
     else:
         import psycopg
 
@@ -208,7 +208,7 @@ def test_the_pool_hears_of_it(store: Store, send: JobPipeline[Any, Any], tmp_pat
 def test_what_will_not_do_is_refused(
     store: Store, send: JobPipeline[Any, Any], engine: Engine, tmp_path: Path
 ) -> None:
-    other = create_engine(f"sqlite:///{tmp_path}/other.db", module=sqlite_module())
+    other = create_engine(f"sqlite:///{tmp_path}/other.db", module=sqlite.module())
     refused: list[tuple[Any, type[JobdeckError], str]] = [
         ("postgresql://here", InvalidValue, "a str will not do"),
         (engine, InvalidValue, "a Engine will not do"),

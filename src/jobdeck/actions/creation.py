@@ -246,7 +246,7 @@ def _create_alone(
     """Create a single job in as few round trips as can be; none, if it takes more than that."""
     with store.alone() as conn:
         now = clock.now()
-        if not store.sqlite and (recipe := recipes.known(items[0].flow)):
+        if recipe := recipes.known(items[0].flow):
             made = _create_as_read(conn, items[0], origin, recipe, now, checked_by)
             if made is not None:
                 return [made]

@@ -15,8 +15,9 @@ from typing import Any, cast
 from sqlalchemy import Connection
 
 from jobdeck.domain.errors import InvalidValue, WrongState
+from jobdeck.store import sqlite
 from jobdeck.store.counters import OWN_SHARD
-from jobdeck.store.database import Store, sqlite_module
+from jobdeck.store.database import Store
 from jobdeck.store.failures import explain
 
 _KINDS = (
@@ -150,7 +151,7 @@ class Borrower:
             raise explain(error, self._store.name, self._store.path) from error
 
     def _check_sqlite(self, driver: Any) -> None:
-        module = sqlite_module()
+        module = sqlite.module()
         if not isinstance(driver, module.Connection):
             if isinstance(driver, sqlite3.Connection):
                 raise _other_library(module.__name__)

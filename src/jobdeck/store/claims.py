@@ -105,9 +105,9 @@ def _candidates_sqlite(
         if most is None:
             arms.append(arm)
         else:
-            arms.append(f"SELECT * FROM ({arm} ORDER BY rank, job_id LIMIT ?)")  # noqa: S608
+            arms.append(f"SELECT * FROM ({arm} ORDER BY rank, job_id LIMIT +?)")  # noqa: S608
             arguments.append(min(most, limit))
-    heads = f"{' UNION ALL '.join(arms)} ORDER BY rank, job_id LIMIT ?"
+    heads = f"{' UNION ALL '.join(arms)} ORDER BY rank, job_id LIMIT +?"
     rows = driver(conn).execute(
         f"SELECT h.*, j.params, j.context, j.parent_id, j.created_at FROM ({heads}) h "  # noqa: S608
         "CROSS JOIN jobs j ON j.id = h.job_id",

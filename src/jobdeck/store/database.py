@@ -1,15 +1,12 @@
 """Opening a store and its transactions, on SQLite and PostgreSQL."""
 
-import sqlite3
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -22,13 +19,13 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from jobdeck.domain.errors import InvalidValue, StoreError
+from jobdeck.store import sqlite
 from jobdeck.store.failures import explain, is_busy, is_operational
+from jobdeck.store.values import driver
 from jobdeck.store.wake import Listener, PostgresListener, SocketListener, poke_socket
 
 LOCK_WAIT_S = 20.0
 LOCK_RETRY_S = 0.0003
-# A checkpoint every 40 MB of log instead of 4: measured 12 % more jobs a second.
-WAL_PAGES = 10_000
 # A connection to PostgreSQL that rested for longer is tried before it is used.
 REST_S = 5.0
 # A transaction on PostgreSQL whose process has stopped in the middle of it keeps its locks for at
@@ -40,17 +37,6 @@ TOLD = "told"
 FOUND = "found"
 # Connections kept for writing.
 KEPT = 4
-
-
-def sqlite_module() -> ModuleType:
-    """The SQLite library to use: the stdlib's is often older than 3.51.3, which mended a bug
-    that could corrupt a database in WAL mode."""
-    try:
-        import pysqlite3
-    except ImportError:
-        return sqlite3
-    module: ModuleType = pysqlite3
-    return module
 
 
 def parse_url(text: str) -> URL:
@@ -82,34 +68,37 @@ class _Kept:
     def __init__(self) -> None:
         self._resting: deque[tuple[Connection, float]] = deque()
 
-    @contextmanager
-    def use(self, engine: Engine) -> Iterator[Connection]:
-        """One of them, or a new one; one that met an error is not kept, nor used again by
-        anybody if it cannot do its work: SQLite's stays read-only that was opened while its file
-        was."""
-        connection = self._take(engine) or engine.connect()
-        try:
-            yield connection
-        except BaseException as error:
-            if is_operational(error):
-                connection.invalidate()
-            connection.close()
-            raise
-        self._resting.append((connection, time.monotonic()))
-        if len(self._resting) > KEPT:
-            self._resting.popleft()[0].close()
-
-    def _take(self, engine: Engine) -> Connection | None:
+    def take(self, engine: Engine) -> Connection:
+        """One of them, or a new one; give it back by `keep` or `drop`."""
         try:
             connection, used = self._resting.pop()
         except IndexError:
-            return None
+            return engine.connect()
         rested = engine.dialect.name != "sqlite" and time.monotonic() - used >= REST_S
         if not rested or _lives(connection.connection):
             return connection
         connection.invalidate()
         connection.close()
-        return None
+        return engine.connect()
+
+    def keep(self, connection: Connection) -> None:
+        """It has done its work, and may be used again."""
+        self._resting.append((connection, time.monotonic()))
+        if len(self._resting) > KEPT:
+            self._resting.popleft()[0].close()
+
+    @staticmethod
+    def drop(connection: Connection, error: BaseException) -> None:
+        """It met an error, so what it did is rolled back. Nobody uses it again if it cannot do its
+        work: SQLite's stays read-only that was opened while its file was."""
+        try:
+            if is_operational(error):
+                connection.invalidate()
+            else:
+                connection.rollback()
+        except DBAPIError:  # it is lost; why, the error tells
+            connection.invalidate()
+        connection.close()
 
     def close(self) -> None:
         """Let go of them."""
@@ -171,54 +160,12 @@ class Store:
         return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     def _sqlite_engines(self) -> tuple[Engine, Engine]:
-        module = sqlite_module()
-        # "rw": a file that is not there is an error, not a new empty database.
-        address = f"file:{quote(str(self.path))}?mode=rw"
-
-        def connect(pragmas: list[str]) -> Any:
-            dbapi = module.connect(
-                address,
-                uri=True,
-                # For the pragmas: another process may just be creating the store.
-                timeout=5,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=256,
-            )
-            try:
-                for pragma in pragmas:
-                    dbapi.execute(f"PRAGMA {pragma}")
-            except BaseException:
-                dbapi.close()
-                raise
-            return dbapi
-
-        shared = ["foreign_keys=ON", "temp_store=MEMORY", "cache_size=-32000"]
-        level = "FULL" if self._durable else "NORMAL"
-        reading = [*shared, "query_only=ON", "mmap_size=268435456"]
-        writing = [
-            *shared,
-            f"synchronous={level}",
-            f"wal_autocheckpoint={WAL_PAGES}",
-            "busy_timeout=0",
-        ]
-        reader = create_engine(
-            self.url,
-            module=module,
-            creator=lambda: connect(reading),
-            pool_size=12,
-            max_overflow=20,
+        reader, writer = sqlite.engines(self.url, durable=self._durable, kept=KEPT)
+        event.listen(writer, "begin", self._begin)
+        self.errors: tuple[type[Exception], ...] = (
+            *(DBAPIError, PoolTimeout),
+            sqlite.module().Error,
         )
-        writer = create_engine(
-            self.url,
-            module=module,
-            creator=lambda: connect(writing),
-            pool_size=KEPT,
-            max_overflow=-1,
-        )
-        event.listen(reader, "begin", _begin_deferred)
-        event.listen(writer, "begin", self._begin_immediate)
-        self.errors: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, module.Error)
         return reader, writer
 
     def _postgres_engines(self) -> tuple[Engine, Engine]:
@@ -235,17 +182,20 @@ class Store:
         self.errors = (DBAPIError, PoolTimeout, writer.dialect.loaded_dbapi.Error)
         return writer.execution_options(isolation_level="AUTOCOMMIT"), writer
 
-    def _begin_immediate(self, connection: Connection) -> None:
-        """Take the write lock now, or wait for it.
+    def _begin(self, connection: Connection) -> None:
+        """Take SQLite's write lock now, or wait for it; PostgreSQL begins by itself.
 
         SQLite's own busy handler sleeps ever longer, so that a writer beside a busy pool starves
         (measured: 536 commits a second, stalls over a second); a short even retry does not.
         """
-        execute = connection.connection.driver_connection.execute  # type: ignore[union-attr]
+        raw = driver(connection)
+        # SQLAlchemy begins when it is first asked for something, which may be later.
+        if not self.sqlite or raw.in_transaction:
+            return
         deadline = 0.0
         while True:
             try:
-                execute("BEGIN IMMEDIATE")
+                raw.execute("BEGIN IMMEDIATE")
                 return
             except Exception as error:
                 present = time.monotonic()
@@ -279,24 +229,30 @@ class Store:
         Raises:
             StoreError: the database cannot be written; nothing has changed.
         """
+        connection: Connection | None = None
         sent = False
         try:
-            with self._writing() as connection:
-                yield connection
-                if wake and not self.sqlite and not connection.info.pop(TOLD, False):
-                    connection.exec_driver_sql(
-                        "SELECT pg_notify('jobdeck_wake', '') FROM pools WHERE asleep LIMIT 1"
-                    )
-                sent = True
-        except self.errors as error:
-            raise explain(error, self.name, self.path, sent=sent) from error
+            connection = self._writers.take(self.writer)
+            self._begin(connection)
+            yield connection
+            if wake and not self.sqlite and not connection.info.pop(TOLD, False):
+                driver(connection).execute(
+                    "SELECT pg_notify('jobdeck_wake', '') FROM pools WHERE asleep LIMIT 1"
+                )
+            sent = True
+            if connection.in_transaction():
+                connection.commit()
+            else:  # all of it went straight to the driver
+                driver(connection).commit()
+        except BaseException as error:
+            if connection is not None:
+                self._writers.drop(connection, error)
+            if isinstance(error, self.errors):
+                raise explain(error, self.name, self.path, sent=sent) from error
+            raise
+        self._writers.keep(connection)
         if wake and self.path:
             poke_socket(self.path)
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._writers.use(self.writer) as connection, connection.begin():
-            yield connection
 
     @contextmanager
     def alone(self) -> Iterator[Connection]:
@@ -307,16 +263,21 @@ class Store:
             StoreError: the database cannot be written; nothing has changed.
         """
         if self.sqlite:
-            with self.write(wake=True) as connection:
-                yield connection
+            with self.write(wake=True) as writing:
+                yield writing
             return
-        sent = False
+        connection: Connection | None = None
         try:
-            with self._alone.use(self.reader) as connection:
-                sent = True
-                yield connection
-        except self.errors as error:
-            raise explain(error, self.name, self.path, sent=sent) from error
+            connection = self._alone.take(self.reader)
+            yield connection
+        except BaseException as error:
+            if connection is not None:
+                self._alone.drop(connection, error)
+            if isinstance(error, self.errors):
+                sent = connection is not None
+                raise explain(error, self.name, self.path, sent=sent) from error
+            raise
+        self._alone.keep(connection)
 
     def listener(self) -> Listener:
         """What a sleeping pool waits on; see `wake`.
@@ -337,10 +298,6 @@ class Store:
         self._alone.close()
         self.reader.dispose()
         self.writer.dispose()
-
-
-def _begin_deferred(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
 
 
 def _plan_for_short_queries(dbapi: Any, _record: Any) -> None:

@@ -84,6 +84,11 @@ _NOW_POSTGRES = f"""waiting AS (
     INSERT INTO ready ({_OPEN}) SELECT id, queue_id, flow_id, -priority, 1, 0, 0 FROM new
 )"""  # noqa: S608
 # Only if the flow and its pipeline are as they were when they were read.
+_GUARD_SQLITE = """WHERE EXISTS (
+    SELECT 1 FROM flows f JOIN pipelines p ON p.id = f.pipeline_id
+    WHERE f.id = ? AND f.removed_at IS NULL AND f.updated_at = ?
+        AND p.published_version = ? AND p.updated_at = ?
+)"""
 _GUARD_POSTGRES = """ WHERE EXISTS (
     SELECT 1 FROM flows f JOIN pipelines p ON p.id = f.pipeline_id
     WHERE f.id = %(flow_id)s::int AND f.removed_at IS NULL
@@ -154,8 +159,10 @@ def _enqueue_apart(conn: Connection, new: Sequence[NewJob], now: Micros) -> list
 
 
 def enqueue_as_read(conn: Connection, job: NewJob, stamp: Stamp, now: Micros) -> int | None:
-    """Create one job without a unique key on PostgreSQL, in the one statement that also checks
-    that the flow still has that stamp; gives its number, or None if it has not."""
+    """Create one job without a unique key by a statement that also checks that the flow still
+    has that stamp; gives its number, or None if it has not."""
+    if conn.dialect.name == "sqlite":
+        return _insert_one(conn, job, _used([job]), now, stamp)
     _, flow_updated_at, published, pipeline_updated_at = stamp
     used = _used([job])
     arguments = {name: getattr(job, name) for name in (*_ALWAYS, *used)}
@@ -182,7 +189,9 @@ def _insert_new(
     if conn.dialect.name != "sqlite":
         return _insert_postgres(conn, new, used, now)
     if len(new) == 1:
-        return [_insert_one(conn, new[0], used, now)]
+        one = _insert_one(conn, new[0], used, now)
+        assert one is not None
+        return [one]
     return _insert_many(conn, new, used, now)
 
 
@@ -250,13 +259,11 @@ def _used(new: Sequence[NewJob]) -> tuple[str, ...]:
 
 
 @cache
-def _insert(used: tuple[str, ...]) -> str:
+def _insert(used: tuple[str, ...], guarded: bool = False) -> str:
     columns = ("flow_id", "queue_id", "priority", "params", "created_at", *used, "status")
-    marks = ", ".join("?" * (len(columns) - 1))
-    return (
-        f"INSERT INTO jobs ({', '.join(columns)}) "  # noqa: S608
-        f"VALUES ({marks}, {int(Code.OPEN)})"
-    )
+    values = ", ".join([*("?" * (len(columns) - 1)), str(int(Code.OPEN))])
+    rows = f"SELECT {values} {_GUARD_SQLITE}" if guarded else f"VALUES ({values})"
+    return f"INSERT INTO jobs ({', '.join(columns)}) {rows}"
 
 
 def _row(job: NewJob, used: tuple[str, ...], now: Micros) -> tuple[Any, ...]:
@@ -264,10 +271,16 @@ def _row(job: NewJob, used: tuple[str, ...], now: Micros) -> tuple[Any, ...]:
     return (*row, *[getattr(job, name) or None for name in used]) if used else row
 
 
-def _insert_one(conn: Connection, job: NewJob, used: tuple[str, ...], now: Micros) -> int:
+def _insert_one(
+    conn: Connection, job: NewJob, used: tuple[str, ...], now: Micros, stamp: Stamp | None = None
+) -> int | None:
+    """The number of the new job; None if the flow no longer has the stamp that it should."""
     # Straight to the driver: SQLAlchemy would take longer than SQLite does.
     execute = driver(conn).execute
-    job_id: int = execute(_insert(used), _row(job, used, now)).lastrowid
+    made = execute(_insert(used, stamp is not None), (*_row(job, used, now), *(stamp or ())))
+    if not made.rowcount:
+        return None
+    job_id: int = made.lastrowid
     code = _code(job, now)
     if code == Code.PENDING:
         execute(_READY, (job_id, job.queue_id, job.flow_id, -job.priority))

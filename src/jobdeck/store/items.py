@@ -210,7 +210,7 @@ def find(
         conn,
         f"SELECT i.source, i.item, {_STATE} AS state, i.job_id, i.at, i.expires_at, i.deferrals "
         f"FROM (SELECT * FROM processed_items WHERE {' AND '.join(where)} "
-        "ORDER BY source, item LIMIT :scan) AS i LEFT JOIN jobs ON jobs.id = i.job_id "
+        "ORDER BY source, item LIMIT +:scan) AS i LEFT JOIN jobs ON jobs.id = i.job_id "
         "ORDER BY i.source, i.item",
         values,
     )
@@ -233,7 +233,7 @@ def count(
     rows = _read(
         conn,
         f"SELECT {_STATE} AS state, count(*) FROM (SELECT * FROM processed_items "
-        f"WHERE {' AND '.join(where)} ORDER BY source, item LIMIT :most) AS i "
+        f"WHERE {' AND '.join(where)} ORDER BY source, item LIMIT +:most) AS i "
         "LEFT JOIN jobs ON jobs.id = i.job_id GROUP BY 1",
         {**values, "now": now, "most": COUNT},
     )
@@ -313,7 +313,7 @@ def _some(conn: Connection, sql: str, where: str, values: dict[str, Any]) -> int
     """Do it to at most `:limit` rows; gives to how many."""
     some = (
         f"{where} AND (flow_id, source, item) IN (SELECT flow_id, source, item "
-        f"FROM processed_items WHERE {where} LIMIT :limit)"
+        f"FROM processed_items WHERE {where} LIMIT +:limit)"
     )
     whole = f"{sql.format(some=some)} RETURNING item"
     return len(_read(conn, whole, {k: v for k, v in values.items() if f":{k}" in whole}))

@@ -110,7 +110,7 @@ def _keyed(
     keyed = f"SELECT id, {columns} FROM ({meant}) AS valued"  # noqa: S608
     sql = (
         f"SELECT id, {names} FROM ({keyed}) AS keyed {where} "  # noqa: S608
-        f"ORDER BY {', '.join(f'k{n} {way}' for n in range(len(keys)))} LIMIT :count"
+        f"ORDER BY {', '.join(f'k{n} {way}' for n in range(len(keys)))} LIMIT +:count"
     )
     plan.binds["now"] = now
     found = walks.run(conn, sql, plan, low=plan.low, high=plan.high, count=limit, **binds)

@@ -98,7 +98,7 @@ def purge(conn: Connection, now: Micros, after: str = "", limit: int = SLICE) ->
     mark = "?" if conn.dialect.name == "sqlite" else "%s"
     keys = list(
         conn.exec_driver_sql(
-            f"SELECT key FROM unique_keys WHERE key > {mark} ORDER BY key LIMIT {mark}",  # noqa: S608
+            f"SELECT key FROM unique_keys WHERE key > {mark} ORDER BY key LIMIT +{mark}",  # noqa: S608
             (after, limit),
         ).scalars()
     )

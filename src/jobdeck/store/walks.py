@@ -48,9 +48,9 @@ def first(conn: Connection, plan: Plan, *, descending: bool) -> str:
     if plan.rest:
         meant = rows(conn, plan, "found.id AS id")
     else:
-        found = _found(conn, plan, descending, limit="LIMIT :count")
+        found = _found(conn, plan, descending, limit="LIMIT +:count")
         meant = f"SELECT id FROM ({found}) AS found"  # noqa: S608
-    return f"{meant} ORDER BY id {_way(descending)} LIMIT :count"
+    return f"{meant} ORDER BY id {_way(descending)} LIMIT +:count"
 
 
 def count(conn: Connection, plan: Plan) -> str:
