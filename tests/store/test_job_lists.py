@@ -167,11 +167,6 @@ def test_open_jobs_stand_in_one_place(filled: Filled) -> None:
         assert jobs.lane_of(conn, 10**9) is None
 
 
-def test_a_store_can_be_looked_at_by_its_planner(filled: Filled) -> None:
-    schema.optimize(filled.store)
-    assert schema.status(filled.store).ready
-
-
 def test_counters_equal_the_rows(filled: Filled) -> None:
     with filled.store.read() as conn:
         totals = counters.totals(conn)

@@ -78,26 +78,12 @@ def test_workers_show_what_they_run(store: Store) -> None:
         assert pools.list_workers(conn) == []
 
 
-def test_a_lease_is_taken_by_one(store: Store) -> None:
-    def take(owner: str) -> bool:
-        with store.write() as conn:
-            return leases.take(conn, "leader", owner, None) is not None
-
-    with ThreadPoolExecutor(4) as threads:
-        assert sum(threads.map(take, "abcd")) == 1
-
-
-def test_a_lease_is_renewed_taken_over_and_dropped(store: Store) -> None:
+def test_a_lease_is_taken_over_and_dropped(store: Store) -> None:
     with store.write() as conn:
         assert leases.get(conn, "leader") is None
-        held = leases.take(conn, "leader", "a", None)
-        assert held == Lease("a", 1)
-        assert leases.take(conn, "leader", "b", None) is None
-        held = leases.take(conn, "leader", "a", held)
-        assert held == Lease("a", 2)
-        # Another one that saw it at an older beat is too late.
-        assert leases.take(conn, "leader", "b", Lease("a", 1)) is None
-        assert leases.take(conn, "leader", "b", Lease("a", 2)) == Lease("b", 3)
+        leases.put(conn, "leader", "a", 1)
+        leases.put(conn, "leader", "b", 2)
+        assert leases.get(conn, "leader") == Lease("b", 2)
         assert not leases.drop(conn, "leader", "a")
         assert leases.drop(conn, "leader", "b")
         assert leases.get(conn, "leader") is None

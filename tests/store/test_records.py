@@ -176,10 +176,6 @@ def test_a_job_goes_on_where_it_was(store: Store, job: int) -> None:
                 began_at=START + 201,
             )
         }
-        assert steps.forget(conn, job, 1) == 1
-        assert steps.progress_of(conn, [job])[job].checkpoint is None
-        assert steps.forget(conn, job, 0) == 1
-        assert steps.progress_of(conn, [job]) == {}
 
 
 def test_the_only_step_of_a_job_is_as_the_job(store: Store) -> None:

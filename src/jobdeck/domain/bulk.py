@@ -75,11 +75,11 @@ class Bulk(Struct, frozen=True, kw_only=True):
     job: Job | None = None
 
 
-def summary(action: str, done: int, skipped: Mapping[str, int], total: int | None = None) -> str:
-    """How far it is, such as "345 of 1,000: 300 stopped, 45 skipped (40: it has ended)"."""
+def summary(action: str, done: int, skipped: Mapping[str, int]) -> str:
+    """What was done so far, such as "300 stopped, 45 skipped (40: it has ended)"."""
     number = sum(skipped.values())
     text = f"{done:,} {PAST[action]}"
     if number:
         why = ", ".join(f"{n:,}: {reason}" for reason, n in list(skipped.items())[:3])
         text += f", {number:,} skipped ({why})"
-    return text if total is None else f"{done + number:,} of {total:,}: {text}"
+    return text

@@ -57,34 +57,34 @@ class Rate(Struct, frozen=True):
         return f"{self.count}/{self.period_s}s"
 
 
-def parse_rate(text: object, field: str = "rate") -> Rate:
+def parse_rate(text: object) -> Rate:
     """Read a rate such as "10/s", "100/m" or "5/30s".
 
     Raises:
-        InvalidValue: it is none; the error names `field`.
+        InvalidValue: it is none.
     """
     found = _TEXT.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None or int(found[1]) < 1 or (found[2] and int(found[2]) < 1):
         raise InvalidValue(
-            field, f"{text!r} is not a rate; write jobs and a time, such as 10/s or 100/5m"
+            "rate", f"{text!r} is not a rate; write jobs and a time, such as 10/s or 100/5m"
         )
     period_s = int(found[2] or 1) * _UNITS[found[3]]
     if period_s > PERIOD_MAX_S:
-        raise InvalidValue(field, f"{text!r} is over more than a year; take a shorter time")
+        raise InvalidValue("rate", f"{text!r} is over more than a year; take a shorter time")
     return Rate(int(found[1]), float(period_s))
 
 
-def check_running(number: object, field: str = "max_running") -> int | None:
+def check_running(number: object) -> int | None:
     """A limit of jobs that run at once, if it is one; None is none.
 
     Raises:
-        InvalidValue: it is not at least 1; the error names `field`.
+        InvalidValue: it is not from 1 to a million.
     """
     if number is None:
         return None
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= RUNNING_MAX:
         raise InvalidValue(
-            field,
+            "max_running",
             f"{number!r} is not a number of jobs from 1 to {RUNNING_MAX:,}; to let none run, pause "
             "the queue, to let any number run, take the limit away",
         )

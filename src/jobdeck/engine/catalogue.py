@@ -53,7 +53,6 @@ class Catalogue:
     def __init__(self, only_queues: frozenset[str] = frozenset()) -> None:
         """`only_queues` are the names of the queues to serve; none: all of them."""
         self.flows: dict[int, FlowConfig] = {}
-        self.by_name: dict[str, FlowConfig] = {}
         self._only = only_queues
         self._floor = 0
         self._changed = (-1, 0)
@@ -93,7 +92,6 @@ class Catalogue:
             )
         )
         self.flows = {row.id: self._config(row) for row in conn.execute(query)}
-        self.by_name = {flow.name: flow for flow in self.flows.values()}
 
     @staticmethod
     def _config(row: AnyRow) -> FlowConfig:

@@ -140,9 +140,7 @@ class Chore:
             self._told_at = now
             changes.add(conn, now, [("job", str(self.job_id), "progress")])
 
-    def save_step(
-        self, conn: Connection, status: str, finished_at: Micros | None = None, result: Any = None
-    ) -> None:
+    def save_step(self, conn: Connection, status: str, finished_at: Micros | None = None) -> None:
         """Keep its only step as it stands, and the lines logged since."""
         logs.append(conn, self._lines)
         self._lines = []
@@ -163,6 +161,5 @@ class Chore:
             finished_at=finished_at,
             counts=Counts(**self.counts),
             checkpoint=encode(kept).encode(),
-            result=None if result is None else encode(result).encode(),
         )
         steps.save(conn, [row])

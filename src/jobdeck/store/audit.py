@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.filters import PAGE, PAGE_MAX
@@ -65,12 +65,6 @@ def find(
     if before is not None:
         query = query.where(audit.c.id < min(before, NUMBER_MAX))
     return [_record(row) for row in conn.execute(query)]
-
-
-def purge(conn: Connection, before: Micros, limit: int = 1000) -> int:
-    """Delete at most `limit` rows from before that time; gives how many."""
-    old = select(audit.c.id).where(audit.c.at < before).order_by(audit.c.id).limit(limit)
-    return conn.execute(delete(audit).where(audit.c.id.in_(old))).rowcount
 
 
 def _record(row: AnyRow) -> AuditRow:

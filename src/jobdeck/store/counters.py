@@ -108,17 +108,6 @@ def by_queue(conn: Connection) -> dict[int, dict[Status, int]]:
     return found
 
 
-def by_flow(conn: Connection) -> dict[int, dict[Status, int]]:
-    """The number of jobs in every status, for each flow by its number."""
-    query = select(counters.c.flow_id, counters.c.status, func.sum(counters.c.n)).group_by(
-        counters.c.flow_id, counters.c.status
-    )
-    found: dict[int, dict[Status, int]] = defaultdict(lambda: dict.fromkeys(Status, 0))
-    for flow, status, n in conn.execute(query):
-        found[flow][Code(status).status] = int(n)
-    return found
-
-
 _LANES = (
     f"SELECT queue_id, flow_id FROM counters WHERE status = {int(Code.PENDING)} "  # noqa: S608
     "GROUP BY queue_id, flow_id HAVING sum(n) > 0"

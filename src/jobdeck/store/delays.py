@@ -11,6 +11,8 @@ from jobdeck.store import counters
 from jobdeck.store.claims import READY, requeue
 from jobdeck.store.tables import delayed
 
+AT_ONCE = 1000
+
 
 def next_due(conn: Connection) -> Micros | None:
     """When the next one is due."""
@@ -18,13 +20,13 @@ def next_due(conn: Connection) -> Micros | None:
     return due
 
 
-def promote(conn: Connection, now: Micros, limit: int = 1000) -> int:
-    """Make at most `limit` of those that are due pending; gives how many."""
+def promote(conn: Connection, now: Micros) -> int:
+    """Make those that are due pending, at most `AT_ONCE` of them; gives how many."""
     due = (
         select(delayed.c.job_id)
         .where(delayed.c.run_at <= now)
         .order_by(delayed.c.run_at, delayed.c.job_id)
-        .limit(limit)
+        .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
     )
     ids = list(conn.execute(due).scalars())

@@ -24,6 +24,9 @@ LIST_HOURS = 24
 KEEP_HOURS = 31 * 24
 """The failures of each hour are kept for so many hours."""
 
+AT_ONCE = 500
+"""Groups that are forgotten in one transaction."""
+
 NEWEST = "-last"
 SORTS = {"last": "last_at", "first": "first_at", "failures": "failures", "jobs": "jobs"}
 """What the list can be sorted by, and the column of each."""
@@ -151,12 +154,12 @@ def _forget(conn: Connection, which: Select[tuple[int]]) -> int:
     return len(ids)
 
 
-def trim(conn: Connection, now: Micros, keep: Micros, limit: int = 500) -> int:
-    """Forget old hours, and at most `limit` groups of which no job is left and that did not
+def trim(conn: Connection, now: Micros, keep: Micros) -> int:
+    """Forget old hours, and at most `AT_ONCE` groups of which no job is left and that did not
     happen for the time `keep`; gives how many."""
     conn.execute(delete(error_hours).where(error_hours.c.hour < now - KEEP_HOURS * HOUR))
     old = select(_g.id).where(_g.last_at < now - keep, _g.jobs <= 0)
-    return _forget(conn, old.order_by(_g.last_at, _g.id).limit(limit))
+    return _forget(conn, old.order_by(_g.last_at, _g.id).limit(AT_ONCE))
 
 
 def find(

@@ -20,7 +20,7 @@ from jobdeck.store.names import missing
 from jobdeck.store.pipelines import decode_manifest
 from jobdeck.store.tables import fires, flows, pipelines, schedules, versions
 from jobdeck.store.tables import queues as queue_rows
-from jobdeck.store.values import NUMBER_MAX, AnyRow, decode, driver, encode
+from jobdeck.store.values import AnyRow, decode, driver, encode
 
 _decode_retry = msgspec.json.Decoder(RetryPolicy).decode
 
@@ -266,15 +266,6 @@ def stamp(conn: Connection, name: str) -> Stamp | None:
     mark = "?" if conn.dialect.name == "sqlite" else "%s"
     row = driver(conn).execute(_STAMP + mark, (name,)).fetchone()
     return None if row is None else (row[0], row[1], row[2], row[3])
-
-
-def ids(conn: Connection, *, pipeline: str = "", limit: int = NUMBER_MAX) -> list[int]:
-    """The numbers of all flows, also of removed ones, or of those of one pipeline."""
-    query = select(flows.c.id).order_by(flows.c.id).limit(limit)
-    if pipeline:
-        query = query.join(pipelines, pipelines.c.id == flows.c.pipeline_id)
-        query = query.where(pipelines.c.name == pipeline)
-    return list(conn.execute(query).scalars())
 
 
 def _select() -> Select[*tuple[Any, ...]]:

@@ -34,15 +34,6 @@ def put(conn: Connection, name: str, owner: str, beat: int) -> None:
     )
 
 
-def take(conn: Connection, name: str, owner: str, seen: Lease | None) -> Lease | None:
-    """Take or renew it if it still stands as `seen`; gives it, or None: somebody was quicker."""
-    if get(conn, name) != seen:
-        return None
-    taken = Lease(owner, seen.beat + 1 if seen else 1)
-    put(conn, name, taken.owner, taken.beat)
-    return taken
-
-
 def drop(conn: Connection, name: str, owner: str) -> bool:
     """Let go of it, so that another one need not wait; False: `owner` does not hold it."""
     statement = delete(leases).where(leases.c.name == name, leases.c.owner == owner)

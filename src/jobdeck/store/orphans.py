@@ -12,11 +12,13 @@ from jobdeck.store.outcomes import Ending, finish
 from jobdeck.store.tables import jobs, pools, running
 from jobdeck.store.values import AnyRow
 
+AT_ONCE = 500
 
-def take_back(conn: Connection, pool_id: int, now: Micros, limit: int = 500) -> list[Ending]:
-    """End the claims of a pool that is lost, at most `limit` of them; gives how each ended."""
+
+def take_back(conn: Connection, pool_id: int, now: Micros) -> list[Ending]:
+    """End the claims of a pool that is lost, at most `AT_ONCE` of them; gives how each ended."""
     query = _select().where(running.c.pool_id == pool_id)
-    rows = conn.execute(query.order_by(running.c.job_id).limit(limit)).fetchall()
+    rows = conn.execute(query.order_by(running.c.job_id).limit(AT_ONCE)).fetchall()
     return finish(conn, [_ending(row, f"pool {pool_id} was lost", now) for row in rows])
 
 
@@ -28,13 +30,13 @@ def unowned(conn: Connection) -> bool:
     return conn.execute(query.limit(1)).first() is not None
 
 
-def take_back_unowned(conn: Connection, now: Micros, limit: int = 500) -> list[Ending]:
+def take_back_unowned(conn: Connection, now: Micros) -> list[Ending]:
     """The same of claims of pools that are not there any more: on PostgreSQL one that was taken
     for dead may commit a last transaction after its jobs were given back."""
     r = running.c
     owner = select(pools.c.id).where(pools.c.id == r.pool_id)
     query = _select().where(r.pool_id.is_not(None), ~owner.exists())
-    rows = conn.execute(query.order_by(r.job_id).limit(limit)).fetchall()
+    rows = conn.execute(query.order_by(r.job_id).limit(AT_ONCE)).fetchall()
     return finish(conn, [_ending(row, f"pool {row.pool_id} was lost", now) for row in rows])
 
 

@@ -76,17 +76,6 @@ def ensure(store: Store, *, migrate: bool = True) -> None:
         _bring_to_newest(conn, store)
 
 
-def optimize(store: Store) -> None:
-    """Let the database look at its data, so that it plans well; for now and then.
-
-    PostgreSQL does so by itself.
-    """
-    if store.sqlite:
-        with store.write() as conn:
-            conn.exec_driver_sql(f"PRAGMA analysis_limit={_ANALYZE_ROWS}")
-            conn.exec_driver_sql("PRAGMA optimize")
-
-
 @contextmanager
 def _changing(store: Store) -> Iterator[Connection]:
     """A transaction that nobody else changes the schema beside."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.manifest import PipelineManifest
@@ -156,12 +156,6 @@ def _progress(rows: list[AnyRow]) -> StepProgress:
         attempt=attempt,
         began_at=min(began, default=None),
     )
-
-
-def forget(conn: Connection, job_id: int, from_position: int) -> int:
-    """Forget the steps from that position on, so that they run anew; gives how many."""
-    statement = delete(steps).where(steps.c.job_id == job_id, steps.c.position >= from_position)
-    return conn.execute(statement).rowcount
 
 
 def _counts(row: AnyRow) -> Counts:

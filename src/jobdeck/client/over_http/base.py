@@ -36,10 +36,9 @@ class OverHttpBase:
         path: str,
         shape: type[Shape],
         *,
-        query: Mapping[str, Any] | None = None,
         body: Struct | None = None,
     ) -> Any:
-        return self.connection.call(method, path, shape, query=query, body=body).record()
+        return self.connection.call(method, path, shape, body=body).record()
 
     def _all(
         self,
