@@ -24,8 +24,8 @@ from jobdeck.store.values import AnyRow, decode, driver, encode
 
 _decode_retry = msgspec.json.Decoder(RetryPolicy).decode
 
-_NAMES = (
-    select(flows.c.name, pipelines.c.name)
+_KNOWN = (
+    select(flows.c.id, flows.c.name, pipelines.c.name.label("pipeline"))
     .join(pipelines, pipelines.c.id == flows.c.pipeline_id)
     .where(flows.c.removed_at.is_(None))
     .order_by(flows.c.name)
@@ -70,9 +70,15 @@ def all(conn: Connection, pipeline: str = "") -> list[Flow]:  # noqa: A001
     return [_record(row, after) for row in conn.execute(query)]
 
 
-def names(conn: Connection) -> list[tuple[str, str]]:
-    """The name of every flow with that of its pipeline, in the order of the flows' names."""
-    return [(flow, pipeline) for flow, pipeline in conn.execute(_NAMES)]
+def known(conn: Connection) -> list[tuple[int, str, str]]:
+    """The number and name of every flow with the name of its pipeline, in the order of their
+    names."""
+    return [(row.id, row.name, row.pipeline) for row in conn.execute(_KNOWN)]
+
+
+def names(conn: Connection, pipeline: str = "") -> list[str]:
+    """The name of every flow in their order, or of those of one pipeline."""
+    return [flow for _, flow, own in known(conn) if pipeline in ("", own)]
 
 
 def create(

@@ -18,6 +18,8 @@ COLUMNS = ("job_id", "attempt", "seq", "at", "level", "stream", "step", "message
 LEVELS = ("debug", "info", "warning", "error", "critical")
 PAGE = 500
 PAGE_MAX = 10_000
+_FIRST = 10
+"""This part of all that a call may read comes first: what many lines hold is found there."""
 _MESSAGE = COLUMNS.index("message")
 _OF_JOB = Source("logs", "id", "ix_logs_job_id_id", (("job_id", ":job_id"),))
 
@@ -64,23 +66,35 @@ def of_job(
     if not is_number(job_id):
         return Found([], None)
     limit = min(limit, PAGE_MAX)
-    high = after - 1 if after and newest_first else NUMBER_MAX
-    own = walk(conn, job_id, 0 if newest_first else after + 1, high, newest_first=newest_first)
     if not (attempt is not None or level or q):
-        rows = conn.execute(own.limit(limit)).fetchall()
+        rows = conn.execute(_beyond(conn, job_id, after, newest_first).limit(limit)).fetchall()
         full = len(rows) == limit
         return Found([_record(row) for row in rows], rows[-1].id if full else None)
-    looked = own.limit(ROWS_MAX).subquery()
-    query = select(looked).where(*conditions(conn, looked.c, level=level, q=q))
-    if attempt is not None:
-        query = query.where(looked.c.attempt == attempt)
-    sorting = looked.c.id.desc() if newest_first else looked.c.id
-    rows = conn.execute(query.order_by(sorting).limit(limit)).fetchall()
-    if len(rows) == limit:
-        return Found([_record(row) for row in rows], rows[-1].id)
-    numbers = own.with_only_columns(logs.c.id)
-    end = conn.execute(numbers.offset(ROWS_MAX - 1).limit(1)).scalar()
-    return Found([_record(row) for row in rows], end)
+    found: list[LogLine] = []
+    end: int | None = after
+    for rows_max in (ROWS_MAX // _FIRST, ROWS_MAX - ROWS_MAX // _FIRST):
+        own = _beyond(conn, job_id, end or 0, newest_first)
+        looked = own.limit(rows_max).subquery()
+        query = select(looked).where(*conditions(conn, looked.c, level=level, q=q))
+        if attempt is not None:
+            query = query.where(looked.c.attempt == attempt)
+        sorting = looked.c.id.desc() if newest_first else looked.c.id
+        some = conn.execute(query.order_by(sorting).limit(limit - len(found)))
+        found += [_record(row) for row in some]
+        if len(found) == limit:
+            return Found(found, found[-1].id)
+        numbers = own.with_only_columns(logs.c.id)
+        end = conn.execute(numbers.offset(rows_max - 1).limit(1)).scalar()
+        if end is None:
+            break
+    return Found(found, end)
+
+
+def _beyond(
+    conn: Connection, job_id: int, after: int, newest_first: bool
+) -> Select[*tuple[Any, ...]]:
+    high = after - 1 if after and newest_first else NUMBER_MAX
+    return walk(conn, job_id, 0 if newest_first else after + 1, high, newest_first=newest_first)
 
 
 def conditions(

@@ -1,7 +1,7 @@
 """The parts of pages that stand in every row of a table, made in Python: a macro takes several
 times as long, and a list has hundreds of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from markupsafe import Markup, escape
 
@@ -41,6 +41,22 @@ def pick(name: str, value: object, label: str, can: str = "") -> Markup:
     return Markup(  # noqa: S704  (what is not ours is escaped)
         f'<input class="form-check-input" type="checkbox" name="{name}" value="{escape(value)}" '
         f'data-pick data-can="{can}" aria-label="Select {escape(label)}" autocomplete="off">'
+    )
+
+
+def trend(hours: Sequence[int], words: str) -> Markup:
+    """A bar for each hour; its height is its share of the largest."""
+    top, width = max(hours), len(hours) * 4
+    bars = "".join(
+        f'<rect x="{place * 4}" y="{20 - height:g}" width="3" height="{height:g}"/>'
+        for place, n in enumerate(hours)
+        if n and (height := max(round(20 * n / top, 1), 2))
+    )
+    total, most = formats.number(sum(hours)), formats.number(top)
+    return Markup(  # noqa: S704
+        f'<svg class="trend" viewBox="0 0 {width} 20" preserveAspectRatio="none" role="img" '
+        f'aria-label="{total} failures in the last {words}, at most {most} in an hour">'
+        f'<rect class="trend-base" x="0" y="19.5" width="{width}" height="0.5"/>{bars}</svg>'
     )
 
 

@@ -123,7 +123,7 @@ def _every_value(conn: Connection, name: str, beginning: str) -> Iterable[tuple[
     if name == "pipeline":
         return [(each, "") for each in pipelines.names(conn)]
     if name == "flow":
-        return [(each, f"of {pipeline}") for each, pipeline in flows.names(conn)]
+        return [(each, f"of {pipeline}") for _, each, pipeline in flows.known(conn)]
     if name == "queue":
         return [(each, "") for each in sorted(queues.ids(conn))]
     if name == "reason":

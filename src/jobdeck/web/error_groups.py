@@ -121,7 +121,7 @@ def page(request: AnyRequest, pages: AtPages, actor: By) -> Response[str]:
         request,
         _list_view(pages, query, actor.role),
         "errors/page.html",
-        lambda conn: {"flow_names": [each.name for each in flows.all(conn)]},
+        lambda conn: {"flow_names": flows.names(conn)},
         noun="errors",
         query=query,
         states=_STATES,

@@ -233,7 +233,7 @@ def _form(deck: Deck, deed: str, name: str, given: Answers) -> Form:
 def _names(deck: Deck) -> tuple[list[str], list[str]]:
     """The queues and flows that there are, to choose from."""
     with deck.store.read() as conn:
-        return sorted(queues.ids(conn)), [flow.name for flow in flows.all(conn)]
+        return sorted(queues.ids(conn)), flows.names(conn)
 
 
 def _add_form(deck: Deck, pipeline: str, given: Answers) -> Form:

@@ -76,11 +76,10 @@ def _view(pages: Pages, query: JobsQuery, role: Role) -> View:
 
 def _choices(conn: Connection, query: JobsQuery, actor: Actor) -> dict[str, Any]:
     """What can be chosen beside the text of the filter."""
-    of = query.value("pipeline")
     return {
         "choices": [
             ("pipeline", "Pipeline", pipelines.names(conn)),
-            ("flow", "Flow", [flow for flow, own in flows.names(conn) if of in ("", own)]),
+            ("flow", "Flow", flows.names(conn, query.value("pipeline"))),
             ("queue", "Queue", sorted(queues.ids(conn))),
         ],
         "views": views.of(conn, actor.name),

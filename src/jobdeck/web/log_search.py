@@ -132,8 +132,8 @@ def page(request: AnyRequest, pages: AtPages) -> Response[str]:
         )
         frame = Frame({}, position=log_search.newest(conn))
         choices = {
-            "pipelines": [each.name for each in pipelines.all(conn)],
-            "flows": [each.name for each in flows.all(conn, query.pipeline)],
+            "pipelines": pipelines.names(conn),
+            "flows": flows.names(conn, query.pipeline),
         }
     return pages.page(
         request,

@@ -59,7 +59,7 @@ def _entries(pages: AtPages, conn: Connection, text: str) -> Iterator[Entry]:
         yield Entry(
             kind="pipeline", name=name, icon="pipelines", address=pages.url(f"/pipelines/{name}")
         )
-    for name in _best((each for each, _ in flows.names(conn)), wanted):
+    for name in _best(flows.names(conn), wanted):
         yield Entry(kind="flow", name=name, icon="play", address=pages.url(f"/flows/{name}"))
     for name in _best(queues.ids(conn), wanted):
         address = pages.url("/jobs", {"queue": name})

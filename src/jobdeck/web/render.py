@@ -104,6 +104,7 @@ class Pages:
             time=cells.time,
             lasting=cells.lasting,
             pick=cells.pick,
+            trend=cells.trend,
             opener=row.opener,
             icon_opener=row.icon_opener,
             choice=row.choice,

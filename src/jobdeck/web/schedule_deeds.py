@@ -211,7 +211,7 @@ def _settings_form(
     reason: bool,
 ) -> Form:
     with deck.store.read() as conn:
-        names = [flow.name for flow in flows.all(conn)]
+        names = flows.names(conn)
     return Form(
         address=address,
         back="/schedules",

@@ -154,7 +154,7 @@ def of_flows(conn: Connection, names: Collection[str]) -> list[Trouble]:
     """Those of the flows whose latest runs all failed, at least `STREAK` of them."""
     if not names:
         return []
-    ids = {flow.id: flow.name for flow in flows.all(conn) if flow.name in names}
+    ids = {number: name for number, name, _ in flows.known(conn) if name in names}
     found = []
     for flow_id, runs in recent.runs(conn, ids).items():
         failures = judge(runs).failures

@@ -48,3 +48,11 @@ def test_what_others_wrote_is_escaped() -> None:
     ):
         assert "<b>" not in made
         assert made.count(SAFE) >= 2
+
+
+def test_failures_of_each_hour_are_bars() -> None:
+    drawn = cells.trend([0, 40, 1], "3 hours")
+    assert 'aria-label="41 failures in the last 3 hours, at most 40 in an hour"' in drawn
+    assert '<rect x="4" y="0" width="3" height="20"/>' in drawn
+    assert '<rect x="8" y="18" width="3" height="2"/>' in drawn
+    assert drawn.count("<rect") == 3
