@@ -6,7 +6,7 @@ import math
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 
 from jobdeck.store import listing
+from tests import evidence
 from tests.stores import cluster, database, sqlite_template, store, store_url
 
 __all__ = ["cluster", "database", "sqlite_template", "store", "store_url"]
@@ -88,6 +89,15 @@ def _shares(test: pytest.Function) -> bool:
     """Whether it uses what is made once a file: in one process then, or each would make it."""
     fixtures = test._fixtureinfo.name2fixturedefs.values()
     return any(fixture.scope == "module" for same in fixtures for fixture in same)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to a failure what helps to understand it where nobody can look again."""
+    report = yield
+    if report.failed and report.when != "teardown":
+        report.sections += evidence.gather()
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests import evidence
 from tests.browser import walks
 from tests.browser.site import PHONE, TOKEN, WIDE, Site, chromium_args
 from tests.browser.walks import walked
@@ -125,6 +126,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
         wait_for_scripts(context)
         contexts.append(context)
         page = context.new_page()
+        evidence.offer(context, f"Shown at {path}", lambda: shown(page))
         if not quiet:
             page.on("console", complain)
             page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -135,8 +137,14 @@ def visit(browser: Browser) -> Iterator[Visit]:
 
     yield open_page
     for context in contexts:
+        evidence.withdraw(context)
         context.close()
     assert not complaints
+
+
+def shown(page: Page) -> str:
+    """Where it is and what can be read on it."""
+    return f"{page.url}\n{page.locator('body').aria_snapshot(timeout=2000)}"
 
 
 def live(page: Page) -> Page:

@@ -15,7 +15,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PHONE, live, wait_for_scripts
+from tests import evidence
+from tests.browser.conftest import PHONE, live, shown, wait_for_scripts
 from tests.integration.launched import Launched, environment, until
 
 pytestmark = pytest.mark.needs("chromium")
@@ -126,7 +127,9 @@ def operator(browser: Browser, house: House) -> Iterator[Page]:
     wait_for_scripts(context)
     page = context.new_page()
     page.goto(f"{house.address}/sign-in?token={house.token}")
+    evidence.offer(context, "Shown to the operator", lambda: shown(page))
     yield page
+    evidence.withdraw(context)
     context.close()
 
 

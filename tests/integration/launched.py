@@ -18,6 +18,8 @@ from typing import IO, Self
 
 import psutil
 
+from tests import evidence
+
 PATIENCE_S = 30.0
 _LINK = re.compile(r"(http://\S+?)/sign-in\?token=(\S+)")
 
@@ -62,6 +64,7 @@ class Launched:
             start_new_session=True,
         )
         self._seen: dict[int, psutil.Process] = {}
+        evidence.offer(self, f"Said by {' '.join(argv[1:])[:200]}", self.said)
 
     def __enter__(self) -> Self:
         return self
@@ -79,6 +82,7 @@ class Launched:
         for process in self._seen.values():
             with contextlib.suppress(psutil.Error):
                 process.kill()
+        evidence.withdraw(self)
         if error is not None:
             sys.stderr.write(self.said())
         self._said.close()
