@@ -15,7 +15,7 @@ from jobdeck.domain.states import Status
 from jobdeck.store import bulk, flows, jobs, pools, queues
 from jobdeck.store.enqueue import NewJob, enqueue
 from tests.browser.site import TOKEN, Site
-from tests.integration.launched import Launched, environment, until
+from tests.integration.launched import environment, until
 
 WORK = """
 import time
@@ -52,8 +52,7 @@ class Real(Site):
         argv = [sys.executable, "-m", "jobdeck.cli", "up", "work.py", "--port", str(self.port)]
         argv += ["--store", f"sqlite:///{self.folder}/jobs.db", "--workers", "3"]
         env = environment(JOBDECK_TOKEN=TOKEN, JOBDECK_GRACE_S="1.5")
-        self.launched = Launched(argv, cwd=self.folder, env=env)
-        self.launched.link()
+        self.launch(argv, env)
         until(lambda: self.pool_id() is not None, "a pool that has loaded its code")
 
     def pool_id(self) -> int | None:

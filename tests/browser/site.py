@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from playwright.sync_api import StorageState
 
 from jobdeck.store import schema
 from jobdeck.store.database import Store
 from tests.browser.world import World
-from tests.integration.launched import Launched, environment, free_port
+from tests.integration.launched import Launched, environment
 
 TOKEN = "open-sesame"
 WIDE = (1440, 900)
@@ -34,7 +35,8 @@ class Site:
     def __init__(self, folder: Path, base_path: str = "") -> None:
         self.folder = folder
         self.base_path = base_path
-        self.port = free_port()
+        self.port = 0
+        """Chosen by the system at the first start."""
         self.store = Store(f"sqlite:///{folder}/jobs.db")
         schema.ensure(self.store)
         self.world = World(self.store)
@@ -54,8 +56,13 @@ class Site:
         if self.base_path:
             argv += ["--base-path", self.base_path]
         env = environment(JOBDECK_TOKEN=TOKEN)
+        self.launch(argv, env)
+
+    def launch(self, argv: list[str], env: dict[str, str]) -> None:
+        """Start the server, and wait until it answers."""
         self.launched = Launched(argv, cwd=self.folder, env=env)
-        self.launched.link()
+        address, _ = self.launched.link()
+        self.port = urlsplit(address).port or 0
 
     def end(self) -> None:
         """Serve no longer."""

@@ -17,17 +17,19 @@ from jobdeck.http import listening
 from jobdeck.http.server import Server
 from jobdeck.store.database import Store
 from tests.integration.api.wired import wired
-from tests.integration.launched import environment, free_port, until
+from tests.integration.launched import environment, until
 
 TOKEN = "secret-token"
 _PROGRAM = """
-import sys
+import socket, sys
 from jobdeck.app import serve
 from jobdeck.client.settings import Settings
+from jobdeck.http import listening
 from jobdeck.http.state import Deck
 from jobdeck.store.database import Store
 
-settings = Settings(port=int(sys.argv[2]), token=sys.argv[3], base_path=sys.argv[4])
+settings = Settings(token=sys.argv[3], base_path=sys.argv[4])
+listening.listen = lambda _: socket.socket(fileno=int(sys.argv[2]))
 serve([Deck(Store(sys.argv[1]), settings)], settings)
 """
 
@@ -70,12 +72,16 @@ class ServedApart:
     """The server of a store, in a process of its own; leaving the block ends it."""
 
     def __init__(self, store_url: str, base_path: str = "") -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}{base_path}"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, store_url, str(port), TOKEN, base_path],
-            env=environment(),
-        )
+        # Not a port that was free a moment ago: another test may take it.
+        settings = Settings(port=0, base_path=base_path)
+        with listening.listen(settings) as listener:
+            self.url = listening.address(settings, listener)
+            number = listener.fileno()
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, store_url, str(number), TOKEN, base_path],
+                env=environment(),
+                pass_fds=[number],
+            )
         self.http = _client()
 
     def __enter__(self) -> Self:
