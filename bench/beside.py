@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from bench import latency, peers, raw, throughput
+from bench import bare, latency, peers, raw, throughput
 from bench.figures import millis, ratio, spread, table
 from bench.rig import fresh_store
 
@@ -33,6 +33,7 @@ def measure(runs: int) -> list[str]:
             waits[name] += found.waits
         for database, jobs in JOBS.items():
             waits[database] += latency.idle(SAMPLES // runs, 2, database)
+            waits[f"{database} bare"] += bare.idle(SAMPLES // runs, database)
             waits[f"{database} draining"] += latency.draining(jobs, 2, database)
         print(
             f"run {run + 1} of {runs}:", {name: round(found[-1]) for name, found in rates.items()}
@@ -102,7 +103,9 @@ def _lines(rates: dict[str, list[float]], waits: dict[str, list[float]], runs: i
     )
     shown = (
         ("Jobdeck, SQLite, idle: from the call to the job's first line", "sqlite", "0.5 / – / 5"),
+        ("the same way by SQLite and sockets alone", "sqlite bare", ""),
         ("Jobdeck, PostgreSQL, idle: the same", "postgresql", "1.5 / – / 5"),
+        ("the same way by PostgreSQL and sockets alone", "postgresql bare", ""),
         ("Celery on Redis, idle: the same", "celery", ""),
         ("PgQueuer, idle: the same", "pgqueuer", ""),
         ("Jobdeck, SQLite, one enqueue call while a pool drains", "sqlite draining", "– / – / 15"),
