@@ -26,10 +26,8 @@ from jobdeck.engine.maintenance import Maintenance
 from jobdeck.engine.pool import Pool, PoolOptions
 from jobdeck.engine.reaper import Reaper
 from jobdeck.engine.steady import SteadyClock
-from jobdeck.http.live import Feed
 from jobdeck.store import (
     attempts,
-    changes,
     counters,
     flows,
     jobs,
@@ -250,49 +248,6 @@ def test_what_an_unconfirmed_transaction_did_is_found_out(store: Store, hands: H
         finish(conn, inbox.endings)
     assert totals(store) == {Status.COMPLETED: 1, Status.PENDING: 2}
     assert [(row.job_id, row.attempt) for row in hands.take()] == [(ids[1], 1), (ids[2], 1)]
-
-
-@pytest.mark.parametrize("database", ["postgres"])
-def test_open_pages_hear_of_a_change_however_late_it_is_committed(store: Store) -> None:
-    def add(conn: Any, many: int) -> None:
-        changes.add(conn, clock.now(), [("queue", "mail", "paused")] * many)
-
-    def missed() -> bool:
-        return feed.missed
-
-    feed = Feed(store)
-    feed.open()
-    with store.write() as late:
-        add(late, 1)
-        with store.write() as conn:
-            add(conn, 300)
-        assert len(feed.read()) == 300
-        assert not feed.read()
-        assert not feed.read()
-    assert [change.id for change in feed.read() + feed.read()] == [min(ids(store))]
-    with store.write() as late:
-        add(late, 1)
-        for _ in range(4):
-            with store.write() as conn:
-                add(conn, 200)
-            assert len(feed.read()) == 200
-    assert [change.id for change in feed.read() + feed.read()] == [ids(store)[301]]
-    assert not missed()
-    with store.write() as late:
-        add(late, 1)
-        for _ in range(8):
-            with store.write() as conn:
-                add(conn, 200)
-            feed.read()
-    assert not missed()
-    assert len(feed.read()) == 1
-    assert [missed() for _ in range(3) if not feed.read()] == [True, False, False]
-    feed.close()
-
-
-def ids(store: Store) -> list[int]:
-    with store.read() as conn:
-        return [change.id for change in changes.after(conn, 0, 10_000)]
 
 
 ITEM = {"flow": "weather", "params": {"city": "Rome"}}

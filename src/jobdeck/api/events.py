@@ -58,7 +58,7 @@ async def stream(
     last = request.headers.get("last-event-id", "")
     if (number := numbers.read(last)) is not None:
         after = number
-    start = await deck.hub.latest() if after is None else after
+    start = (await deck.hub.position()).mark if after is None else after
     return Stream(
         _events(deck, topics, start),
         media_type="text/event-stream",
@@ -82,7 +82,7 @@ async def _events(deck: Deck, topics: Collection[Topic], start: int) -> AsyncIte
     yield f"retry: {RETRY_MS}\nid: {start}\nevent: hello\ndata: {{}}\n\n".encode()
     end = time.monotonic() + LIFE_S
     async for batch in deck.hub.subscribe(topics, after=start, idle_s=ALIVE_S):
-        yield _encode(batch) or b": alive\n\n"
+        yield _encode(batch) or b"id: %d\n: alive\n\n" % batch.mark
         if time.monotonic() > end:
             return
 
@@ -97,5 +97,5 @@ def _encode(batch: Batch) -> bytes:
         parts.append((b"reload", b"{}"))
     lines = [b"event: %b\ndata: %b\n" % part for part in parts]
     if lines:
-        lines[-1] += b"id: %d\n" % batch.last
+        lines[-1] += b"id: %d\n" % batch.mark
     return b"".join(line + b"\n" for line in lines)

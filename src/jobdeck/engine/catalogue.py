@@ -16,6 +16,9 @@ from jobdeck.store.signals import Signals
 from jobdeck.store.tables import flows, pipelines, versions
 from jobdeck.store.values import AnyRow
 
+RISE = 1000
+"""Changes of any kind among which a pool on PostgreSQL counts those of flows and pipelines."""
+
 
 class FlowConfig(Struct, frozen=True):
     """A flow with the published version of its pipeline."""
@@ -55,6 +58,7 @@ class Catalogue:
         self.flows: dict[int, FlowConfig] = {}
         self._only = only_queues
         self._floor = 0
+        self._rising: tuple[int, int] | None = None
         self._changed = (-1, 0)
         self._stale = True
         self._loaded: Mapping[str, str] = {}
@@ -65,12 +69,26 @@ class Catalogue:
         if seen.changed != self._changed:
             self._changed = seen.changed
             self._stale = True
-        late = 0 if conn.dialect.name == "sqlite" else signals.LATE
-        if self._floor < seen.newest - 5 * late:
-            self._floor = seen.newest - late
+        if self._rise(seen):
             self._changed = (0, 0)
-            self._stale |= late > 0  # for one that came later still
         return seen
+
+    def _rise(self, seen: Signals) -> bool:
+        """Count from the newest change on, once all transactions have ended that may have taken
+        a smaller number; until then theirs are still to be noticed."""
+        if seen.transaction is None or seen.ended is None:
+            self._floor, before = seen.newest, self._floor
+            return self._floor > before
+        if self._rising is None:
+            if seen.newest - self._floor > RISE:
+                self._rising = seen.newest, seen.transaction
+            return False
+        newest, transaction = self._rising
+        if seen.ended <= transaction:
+            return False
+        # A little lower, for one that had its number but not yet that of its transaction.
+        self._floor, self._rising, self._stale = newest - RISE // 5, None, True
+        return True
 
     def refresh(self, conn: Connection, loaded: Mapping[str, str]) -> None:
         """Read the flows again if a flow or pipeline has changed since the last time; `loaded`

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Collection
+from typing import NamedTuple
 
 import structlog
 from msgspec import Struct
@@ -20,8 +22,14 @@ PENDING_MAX = 500
 """A subscriber that lags by more distinct changes is told to look at everything again."""
 
 REPLAY_MAX = 1000
+LINGER_S = 1.0
+"""So long a poller goes on when nobody listens any more."""
+
 _LATE = 200
 """So far back a poller on PostgreSQL looks each time."""
+
+_SETTLE_S, _SETTLE_LOOK_S = 1.0, 0.005
+"""How long it waits in the beginning for transactions of others to end, and how often it looks."""
 
 _log = structlog.get_logger("jobdeck.http")
 
@@ -29,13 +37,25 @@ Topic = str | tuple[str, str]
 """A topic of `domain.records.Change`, or a topic and the ref that is meant."""
 
 
+class Position(NamedTuple):
+    """Where a listener begins: `last` is the largest number that there is, and `mark` one up to
+    which none is still to come."""
+
+    last: int
+    mark: int
+
+
 class Batch(Struct, frozen=True):
-    """Changes since the last batch, each (topic, ref, kind) once; `last` is the number to go on
-    from. `reload`: some were missed, so look at everything again."""
+    """Changes since the last batch, each (topic, ref, kind) once. `reload`: some were missed, so
+    look at everything again. `mark` is the number to go on from: of those up to it none was left
+    out. `last` is the largest number, and `late` rises with each change that came after a larger
+    one: together they tell whether anything is new."""
 
     changes: tuple[Change, ...]
     last: int
     reload: bool = False
+    late: int = 0
+    mark: int = 0
 
 
 def _created(last: int) -> Change:
@@ -49,7 +69,8 @@ class _Subscriber:
         self._some = frozenset(t for t in topics if not isinstance(t, str))
         self._pending: dict[tuple[str, str, str], Change] = {}
         self._reload = False
-        self._last = 0
+        self._last = self._late = 0
+        self.mark = 0
         self.event = asyncio.Event()
 
     def wants(self, change: Change) -> bool:
@@ -57,8 +78,11 @@ class _Subscriber:
             return True
         return change.topic in self._all or (change.topic, change.ref) in self._some
 
-    def offer(self, found: Collection[Change], last: int, *, missed: bool = False) -> None:
+    def offer(
+        self, found: Collection[Change], last: int, *, late: int = 0, missed: bool = False
+    ) -> None:
         self._last = max(last, self._last)
+        self._late = max(late, self._late)
         for change in found:
             if self.wants(change):
                 key = (change.topic, change.ref, change.kind)
@@ -71,7 +95,8 @@ class _Subscriber:
             self.event.set()
 
     def take(self) -> Batch:
-        batch = Batch(tuple(self._pending.values()), self._last, self._reload)
+        changes = tuple(self._pending.values())
+        batch = Batch(changes, self._last, self._reload, self._late, self.mark)
         self._pending.clear()
         self._reload = False
         self.event.clear()
@@ -88,12 +113,16 @@ class Hub:
         self._store = store
         self._subscribers: set[_Subscriber] = set()
         self._poller: asyncio.Task[None] | None = None
-        self._feed: Feed | None = None
+        self._feed = Feed(store)
+        self._opened: asyncio.Future[None] | None = None
+        self._late = 0
         self.closing = asyncio.Event()
 
-    async def latest(self) -> int:
-        """The number of the newest change, to subscribe from after reading something."""
-        return await asyncio.to_thread(self._latest)
+    async def position(self) -> Position:
+        """Where to subscribe from, after reading something meanwhile: nothing is missed then."""
+        await self._start()
+        mark = self._feed.told
+        return Position(await asyncio.to_thread(self._latest), mark)
 
     def _latest(self) -> int:
         with self._store.read() as conn:
@@ -104,13 +133,15 @@ class Hub:
     ) -> AsyncIterator[Batch]:
         """Batches of what changes in these topics (none: in all), until the server shuts down.
 
-        `after` is the `last` of an earlier batch: what happened since comes first. With `idle_s`
-        an empty batch comes whenever nothing else has for that many seconds.
+        `after` is the `mark` of an earlier batch, or of a position: what happened since comes
+        first, and some of it may have come before. With `idle_s` an empty batch comes whenever
+        nothing else has for that many seconds.
         """
         subscriber = _Subscriber(topics)
         self._subscribers.add(subscriber)
         try:
             await self._start()
+            subscriber.mark = self._feed.told
             if after is not None:
                 await self._replay(subscriber, after)
             while not self.closing.is_set():
@@ -135,10 +166,14 @@ class Hub:
         return None if self.closing.is_set() else subscriber.take()
 
     async def _replay(self, subscriber: _Subscriber, after: int) -> None:
+        told = self._feed.told
         found, last = await asyncio.to_thread(self._since, after)
         # A number that is gone, or one of another store, cannot be gone on from.
         missed = last < after or len(found) > REPLAY_MAX or (found and found[0].id > after + 1)
-        subscriber.offer([*found[:REPLAY_MAX], _created(last)], last, missed=bool(missed))
+        subscriber.mark = told if missed else max(after, told)
+        subscriber.offer(
+            [*found[:REPLAY_MAX], _created(last)], last, late=self._late, missed=bool(missed)
+        )
 
     def _since(self, after: int) -> tuple[list[Change], int]:
         with self._store.read() as conn:
@@ -147,16 +182,22 @@ class Hub:
     async def _start(self) -> None:
         if self._poller is None or self._poller.done():
             self._feed = feed = Feed(self._store)
-            opened = asyncio.ensure_future(asyncio.to_thread(feed.open))
-            self._poller = asyncio.create_task(self._poll(feed, opened))
-            await asyncio.shield(opened)
+            self._opened = asyncio.ensure_future(asyncio.to_thread(feed.open))
+            self._poller = asyncio.create_task(self._poll(feed, self._opened))
+        if self._opened is not None:
+            await asyncio.shield(self._opened)
 
     async def _poll(self, feed: "Feed", opened: "asyncio.Future[None]") -> None:
         """Read what is new while anybody listens. A store out of reach is tried again."""
         failing = False
         try:
             await opened
-            while self._subscribers and not self.closing.is_set():
+            listened = time.monotonic()
+            while not self.closing.is_set():
+                if self._subscribers:
+                    listened = time.monotonic()
+                elif time.monotonic() - listened > LINGER_S:
+                    break
                 await asyncio.sleep(POLL_S)
                 try:
                     found = await asyncio.to_thread(feed.read)
@@ -166,11 +207,18 @@ class Hub:
                     failing = True
                     await asyncio.sleep(1)
                     continue
-                for subscriber in self._subscribers if found or failing or feed.missed else ():
-                    subscriber.offer(found, feed.last, missed=failing or feed.missed)
+                self._offer(feed, found, missed=failing or feed.missed)
                 failing = False
         finally:
             feed.close()
+
+    def _offer(self, feed: "Feed", found: list[Change], *, missed: bool) -> None:
+        self._late += feed.late
+        feed.told = feed.settled
+        for subscriber in self._subscribers:
+            if found or missed:
+                subscriber.offer(found, feed.last, late=self._late, missed=missed)
+            subscriber.mark = max(subscriber.mark, feed.told)
 
     async def close(self) -> None:
         """End every subscription and the poller."""
@@ -195,22 +243,51 @@ class Feed:
         self._watch = CommitWatch(store)
         self._newest = 0
         self.last = 0
+        self.late = 0
+        """How many of those that were found last came after a larger number."""
         self.missed = False
+        self.told = 0
+        """The number up to which all have been told to who listens."""
         # Numbers up to the first one are all there; those up to the second are once all
         # transactions below the third have ended.
         self._settled, self._open_to, self._open_below = 0, 0, 0
+        self._unsure = False
+
+    @property
+    def settled(self) -> int:
+        """The number up to which all changes have been read: none of them is still to come."""
+        if self._store.sqlite:
+            return self.last
+        return 0 if self._unsure else self._settled
 
     def open(self) -> None:
         """Begin after what is there now."""
         with self._store.read() as conn:
-            self.last = changes.latest_id(conn)
-            self._settled, self._open_to = max(self.last - _LATE, 0), self.last
-            self._open_below = 0 if self._store.sqlite else transactions.begun_below(conn)
-            self._seen = {change.id for change in self._recent(conn)}
+            self.last = self._settled = self._open_to = changes.latest_id(conn)
             self._newest = selections.newest(conn)
+        if not self._store.sqlite:
+            self._settle()
+        with self._store.read() as conn:
+            recent = changes.after(conn, max(self.last - _LATE, 0), REPLAY_MAX)
+            self._seen = {change.id for change in recent if change.id <= self.last}
+        self.told = self.settled
+
+    def _settle(self) -> None:
+        """Wait for transactions that may still commit smaller numbers than the largest. If one
+        lasts, nobody can tell which those will be: then all is to be looked at again."""
+        with self._store.read() as conn:
+            self._open_below = transactions.begun_below(conn)
+        until = time.monotonic() + _SETTLE_S
+        self._unsure = True
+        while self._unsure and time.monotonic() < until:
+            with self._store.read() as conn:
+                self._unsure = transactions.ended_below(conn) < self._open_below
+            if self._unsure:
+                time.sleep(_SETTLE_LOOK_S)
 
     def read(self) -> list[Change]:
         """What is new."""
+        self.late = 0
         if not self._watch.committed():
             return []
         with self._store.read() as conn:
@@ -219,6 +296,7 @@ class Feed:
             found = [all_[number] for number in sorted(all_.keys() - self._seen)]
             newest = selections.newest(conn)
         if found:
+            self.late = sum(change.id < self.last for change in found)
             self.last = max(self.last, found[-1].id)
             if not self._store.sqlite:
                 self._seen.update(change.id for change in found)
@@ -232,12 +310,14 @@ class Feed:
     def _late(self, conn: Connection) -> list[Change]:
         """All from the last settled number on, once more numbers are settled."""
         self.missed = False
-        if self._settled == self.last or transactions.ended_below(conn) < self._open_below:
+        settled = self._settled == self.last and not self._unsure
+        if settled or transactions.ended_below(conn) < self._open_below:
             return []
         found: list[Change] = []
+        self.missed, self._unsure = self._unsure, False
         if self._settled < self._open_to:
             found = changes.after(conn, self._settled, REPLAY_MAX)
-            self.missed = len(found) == REPLAY_MAX and found[-1].id < self._open_to
+            self.missed |= len(found) == REPLAY_MAX and found[-1].id < self._open_to
         self._settled, self._open_to = self._open_to, self.last
         self._open_below = transactions.begun_below(conn)
         return [] if self.missed else found

@@ -8,16 +8,13 @@ from sqlalchemy import Connection
 from jobdeck.domain.clock import Micros
 from jobdeck.store.values import driver
 
-LATE = 200
-"""PostgreSQL hands out numbers before commits, so that a change may appear after one with a
-number that is larger by up to so many."""
-
 
 class Signals(NamedTuple):
     """`state` is None once the pool has ended, and `due_at` if no job is delayed. `changed`
     counts the changes of flows and pipelines above the number that was asked for, and gives the
     largest of theirs; `newest` is the largest number of any change. `transaction` is the number of
-    the one that reads, where the database has such."""
+    the one that reads, and below `ended` all have ended, where the database has such numbers: it
+    hands out those of changes before commits, so that a smaller one may appear after a larger."""
 
     state: str | None
     stops: bool
@@ -25,6 +22,7 @@ class Signals(NamedTuple):
     changed: tuple[int, int]
     newest: int
     transaction: int | None = None
+    ended: int | None = None
 
 
 _READ = """
@@ -35,11 +33,12 @@ SELECT (SELECT state FROM pools WHERE id = {0}),
     (SELECT max(id) FROM changes WHERE id > {0} AND topic IN ('flow', 'pipeline')),
     (SELECT max(id) FROM changes), {1}
 """
-_SQLITE, _POSTGRES = _READ.format("?", "NULL"), _READ.format("%s", "txid_current()")
+_SQLITE = _READ.format("?", "NULL, NULL")
+_POSTGRES = _READ.format("%s", "txid_current(), txid_snapshot_xmin(txid_current_snapshot())")
 
 
 def read(conn: Connection, pool_id: int, after: int) -> Signals:
     """The signals for the pool; `after` is the number of the change to count from."""
     statement = _SQLITE if conn.dialect.name == "sqlite" else _POSTGRES
     row = driver(conn).execute(statement, (pool_id, pool_id, after, after)).fetchone()
-    return Signals(row[0], bool(row[1]), row[2], (row[3], row[4] or 0), row[5] or 0, row[6])
+    return Signals(row[0], bool(row[1]), row[2], (row[3], row[4] or 0), row[5] or 0, *row[6:])

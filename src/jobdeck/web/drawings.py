@@ -30,8 +30,12 @@ class Frame(Struct, frozen=True):
     newest_first: bool = False
 
 
+Newest = tuple[int, int]
+"""The largest number of a change, and how many came after a larger one."""
+
+
 class _Drawing(NamedTuple):
-    change: int
+    change: Newest
     begins_at: float
     task: "asyncio.Task[Any]"
 
@@ -44,9 +48,9 @@ class Drawings:
         self._known: dict[Hashable, _Drawing] = {}
 
     async def get(
-        self, key: Hashable, change: int, draw: Callable[[], Coroutine[Any, Any, T]]
+        self, key: Hashable, change: Newest, draw: Callable[[], Coroutine[Any, Any, T]]
     ) -> T:
-        """What `draw` gives, begun after change number `change`."""
+        """What `draw` gives, begun after what `change` tells of."""
         now = time.monotonic()
         known = self._known.get(key)
         if known is None or not self._holds(known, change, now):
@@ -57,7 +61,7 @@ class Drawings:
         found: T = await asyncio.shield(known.task)
         return found
 
-    def _holds(self, known: _Drawing, change: int, now: float) -> bool:
+    def _holds(self, known: _Drawing, change: Newest, now: float) -> bool:
         if known.begins_at > now:
             return True  # it will show that change, too
         return known.change >= change and now - known.begins_at <= INTERVAL_S

@@ -23,7 +23,7 @@ from jobdeck.domain.errors import NotFound, StoreError
 from jobdeck.http.live import Topic
 from jobdeck.http.state import Deck
 from jobdeck.web import watching
-from jobdeck.web.drawings import INTERVAL_S, TICK_S, Frame
+from jobdeck.web.drawings import INTERVAL_S, TICK_S, Frame, Newest
 from jobdeck.web.render import AnyRequest, Pages
 
 _BEAT = b"event: beat\ndata: \n\n"
@@ -126,16 +126,16 @@ async def _changes(
     deck = pages.deck
     yield _BEAT
     beat = drawn_at = time.monotonic()
-    last = await deck.hub.latest()
-    drawn = await _draw(pages, view, last, known.position)
+    start = await deck.hub.position()
+    drawn = await _draw(pages, view, (start.last, 0), known.position)
     yield drawn.event(known) + await _ended(deck, watched)
-    async for batch in deck.hub.subscribe(view.topics, after=last, idle_s=TICK_S):
+    async for batch in deck.hub.subscribe(view.topics, after=start.mark, idle_s=TICK_S):
         began = time.monotonic()
         ticks_s = drawn.frame.ticks_s
         is_due = ticks_s is not None and began - drawn_at > ticks_s - INTERVAL_S
         if batch.changes or batch.reload or is_due:
             known, drawn_at = drawn.seen, began
-            drawn = await _draw(pages, view, batch.last, known.position)
+            drawn = await _draw(pages, view, (batch.last, batch.late), known.position)
             yield drawn.event(known)
         if watched and (batch.reload or any(each.topic == "jobs" for each in batch.changes)):
             yield await _ended(deck, watched)
@@ -177,7 +177,7 @@ class Drawn:
         return found
 
 
-async def _draw(pages: Pages, view: View, change: int, position: int) -> Drawn:
+async def _draw(pages: Pages, view: View, change: Newest, position: int) -> Drawn:
     def draw() -> Frame:
         with pages.deck.store.read() as conn:
             return view.draw(conn, clock.now(), position)

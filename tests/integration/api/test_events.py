@@ -131,7 +131,8 @@ def test_goes_on_after_a_lost_connection(served: Served, store: Store) -> None:
     with listening(served, **{"Last-Event-ID": last}) as stream:
         stream.until("job", ref=str(job.id), kind="stopped")
         kinds = [event[1].get("kind") for event in stream.events if event[0] == "job"]
-        assert kinds == ["stopped"]
+        # Where a transaction was open that might have had a smaller number, some come again.
+        assert kinds in (["stopped"], [] if store.sqlite else ["created", "stopped"])
 
 
 def test_says_when_changes_were_missed(served: Served, store: Store) -> None:

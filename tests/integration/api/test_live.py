@@ -37,7 +37,7 @@ def refs(batch: Batch) -> list[str]:
 
 def test_gathers_what_changes_for_each_who_listens(store: Store) -> None:
     async def scenario(hub: Hub) -> None:
-        start = await hub.latest()
+        start = (await hub.position()).mark
         every = hub.subscribe((), after=start)
         one = hub.subscribe([("job", "2")], after=start)
         queues = hub.subscribe(["queue"], after=start)
@@ -51,6 +51,52 @@ def test_gathers_what_changes_for_each_who_listens(store: Store) -> None:
         again = await anext(one)
         assert refs(again) == ["2"]
         assert again.last > found.last
+
+    run(store, scenario)
+
+
+@pytest.mark.parametrize("database", ["postgres"])
+def test_going_on_misses_no_change_that_was_committed_late(store: Store) -> None:
+    """Neither where the same server goes on, nor another one."""
+
+    async def scenario(hub: Hub) -> None:
+        stream = hub.subscribe(["job"], idle_s=0.05)
+        batch = await anext(stream)
+        with store.write() as late:
+            changes.add(late, clock.now(), [("job", "late", "changed")])
+            for _ in range(3):
+                tell(store, *range(100))
+                while not (batch := await anext(stream)).changes:
+                    pass
+        other = Hub(store)
+        for each in (hub, other):
+            again = await anext(each.subscribe(["job"], after=batch.mark))
+            assert "late" in refs(again)
+        await other.close()
+        while (batch := await anext(stream)).mark < batch.last:
+            pass
+        tell(store, "last")
+        assert refs(await anext(hub.subscribe(["job"], after=batch.mark))) == ["last"]
+
+    run(store, scenario)
+
+
+@pytest.mark.parametrize("database", ["postgres"])
+def test_who_begins_while_a_transaction_lasts_looks_again_when_it_has_ended(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "_SETTLE_S", 0.05)
+
+    async def scenario(hub: Hub) -> None:
+        with store.write() as late:
+            changes.add(late, clock.now(), [("job", "late", "changed")])
+            tell(store, *range(300))
+            start = await hub.position()
+            assert (start.last, start.mark) == (301, 0)
+            stream = hub.subscribe(["job"], idle_s=0.05)
+            assert not (await anext(stream)).changes
+        while not (batch := await anext(stream)).reload:
+            assert not batch.changes
 
     run(store, scenario)
 

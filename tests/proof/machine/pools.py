@@ -68,11 +68,14 @@ class Pools(Stand):
         self._begin(self.some_handed(data, 3))
 
     def some_handed(self, data: st.DataObject, most: int) -> list[Handed]:
-        """Some hand-outs, mostly of those that hold."""
+        """Some hand-outs, mostly of those that hold, else of jobs that another pool runs now."""
+        running = {job.id for job in self.model.at("running")}
         held = [handed for handed in self.handed if self.model.holds(handed.key)]
-        late = data.draw(st.sampled_from((False, False, False, True)))
-        among = self.handed if late or not held else held
-        return data.draw(st.lists(st.sampled_from(among), min_size=1, max_size=most))
+        late = [h for h in self.handed if h.row.job_id in running and h not in held]
+        among = held
+        if data.draw(st.sampled_from((False, False, False, True))):
+            among = late
+        return data.draw(st.lists(st.sampled_from(among or self.handed), min_size=1, max_size=most))
 
     def _begin(self, some: list[Handed]) -> None:
         rows = [

@@ -24,7 +24,7 @@ class Painter:
 def test_many_who_look_at_the_same_share_a_drawing() -> None:
     async def look() -> list[int]:
         known, painter = Drawings(), Painter()
-        return await asyncio.gather(*(known.get("page", 1, painter.draw) for _ in range(50)))
+        return await asyncio.gather(*(known.get("page", (1, 0), painter.draw) for _ in range(50)))
 
     assert asyncio.run(look()) == [1] * 50
 
@@ -35,7 +35,9 @@ def test_a_flood_of_changes_is_drawn_at_a_bounded_rate() -> None:
         began = asyncio.get_running_loop().time()
         seen: list[int] = []
         for change in range(1, 201):
-            found = await asyncio.gather(*(known.get("page", change, painter.draw) for _ in "ab"))
+            found = await asyncio.gather(
+                *(known.get("page", (change, 0), painter.draw) for _ in "ab")
+            )
             assert found[0] == found[1]
             seen.append(found[0])
             if asyncio.get_running_loop().time() - began > 3 * drawings.INTERVAL_S:
@@ -50,6 +52,16 @@ def test_a_flood_of_changes_is_drawn_at_a_bounded_rate() -> None:
 def test_others_do_not_wait_for_it() -> None:
     async def look() -> list[int]:
         known, painter = Drawings(), Painter()
-        return [await known.get(key, 1, painter.draw) for key in ("page", "other", "third")]
+        return [await known.get(key, (1, 0), painter.draw) for key in ("page", "other", "third")]
 
     assert asyncio.run(asyncio.wait_for(look(), 5)) == [1, 2, 3]
+
+
+def test_a_change_that_came_late_is_drawn() -> None:
+    """Its number is smaller than one that is drawn already."""
+
+    async def look() -> list[int]:
+        known, painter = Drawings(), Painter()
+        return [await known.get("page", (9, late), painter.draw) for late in (0, 0, 1)]
+
+    assert asyncio.run(asyncio.wait_for(look(), 5)) == [1, 1, 2]
