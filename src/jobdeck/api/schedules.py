@@ -113,7 +113,7 @@ class SchedulesApi(Controller):
         number: FromPath[str],
         data: JSONBody[requests.Why] = requests.NO_REASON,
     ) -> Items[shapes.Schedule]:
-        """Let it (or `all`) create jobs again; `misfire` says what of the ticks meanwhile."""
+        """Let it (or `all`) create jobs again; its `misfire` says what of the ticks meanwhile."""
         found = actions.resume(deck.store, actor, data.reason, one_or_all(number, "schedule"))
         return Items([shapes.Schedule.of(schedule) for schedule in found])
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.connecting import connected, each
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _many(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--dry-run", is_flag=True, help="Only say how many jobs are meant.")
     @click.option("--yes", "-y", is_flag=True, help="Do not ask before doing it to all of them.")
     @click.option("--detach", is_flag=True, help="Do not wait until it is done to all of them.")
-    @click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+    @options.reason
     @functools.wraps(inner)
     def command(*, ids: tuple[int, ...], **given: Any) -> Any:
         names = ("filter_", "dry_run", "yes", "detach", "reason")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.connecting import connected
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only count what is too old.")
 @click.option("--detach", is_flag=True, help="Do not wait until it is done.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def cleanup(client: "Client", out: "Output", dry_run: bool, detach: bool, reason: str) -> int:
     """Delete what is older than the settings let it be kept.

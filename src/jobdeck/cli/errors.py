@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.connecting import connected
 
 if TYPE_CHECKING:
     from jobdeck.cli.output import Output
     from jobdeck.client.client import Client
-
-_reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
 
 
 @click.group()
@@ -91,7 +90,7 @@ def show(client: "Client", out: "Output", error_id: int) -> None:
 
 @errors.command()
 @click.argument("error_id", type=int, metavar="ID")
-@_reason
+@options.reason
 @connected
 def resolve(client: "Client", out: "Output", error_id: int, reason: str) -> None:
     """Mark an error resolved; the next failure of its kind opens it again."""
@@ -105,7 +104,7 @@ def resolve(client: "Client", out: "Output", error_id: int, reason: str) -> None
 
 @errors.command()
 @click.argument("error_id", type=int, metavar="ID")
-@_reason
+@options.reason
 @connected
 def reopen(client: "Client", out: "Output", error_id: int, reason: str) -> None:
     """Open a resolved error again."""
@@ -119,7 +118,7 @@ def reopen(client: "Client", out: "Output", error_id: int, reason: str) -> None:
 
 @errors.command()
 @click.argument("error_id", type=int, metavar="ID")
-@_reason
+@options.reason
 @connected
 def mute(client: "Client", out: "Output", error_id: int, reason: str) -> None:
     """Let an error call for no attention, however often it happens; it goes on counting."""
@@ -133,7 +132,7 @@ def mute(client: "Client", out: "Output", error_id: int, reason: str) -> None:
 
 @errors.command()
 @click.argument("error_id", type=int, metavar="ID")
-@_reason
+@options.reason
 @connected
 def unmute(client: "Client", out: "Output", error_id: int, reason: str) -> None:
     """Let a muted error call for attention again."""
@@ -148,7 +147,7 @@ def unmute(client: "Client", out: "Output", error_id: int, reason: str) -> None:
 @errors.command()
 @click.argument("error_id", type=int, metavar="ID")
 @click.option("--wait", is_flag=True, help="Wait until the job that does it has ended.")
-@_reason
+@options.reason
 @connected
 def retry(client: "Client", out: "Output", error_id: int, wait: bool, reason: str) -> int:
     """Try every job that stands failed by an error once more, from the step that failed.

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.connecting import connected
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 )
 @click.option("--job", is_flag=True, help="Let the server write it: a job of the queue EXPORT.")
 @click.option("--detach", is_flag=True, help="Do not wait for that job.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def export(
     client: "Client",

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _SETTINGS = (
     click.option("--queue", help="Where its jobs wait."),
     click.option("--priority", type=int, help="Larger goes first."),
-    click.option("-p", "pairs", multiple=True, metavar="KEY=VALUE", help="A parameter."),
-    click.option("--params", default="", metavar="FILE", help="A file of JSON; - is stdin."),
+    options.pairs,
+    options.params,
     click.option("--context", metavar="NAME", help="The named set of parameters to use."),
     click.option(
         "--retries",
@@ -41,7 +41,7 @@ _SETTINGS = (
         metavar="FLOW[:OUTCOME]|none",
         help="Run when a job of that flow has completed, or :failed, or :ended (either).",
     ),
-    click.option("--reason", default="", metavar="TEXT", help="Why, for the audit."),
+    options.reason,
 )
 
 
@@ -84,10 +84,10 @@ def show(client: "Client", out: "Output", name: str) -> None:
 
 @flows.command()
 @click.argument("name")
-@click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="A parameter for the job.")
-@click.option("--params", "file", default="", metavar="FILE", help="A JSON file of parameters.")
+@options.pairs
+@options.params
 @connected
-def check(client: "Client", out: "Output", name: str, pairs: tuple[str, ...], file: str) -> int:
+def check(client: "Client", out: "Output", name: str, pairs: tuple[str, ...], params: str) -> int:
     """Say whether a job of the flow could run as it is configured; nothing is begun.
 
     Exits with 1 if it could not.
@@ -96,7 +96,7 @@ def check(client: "Client", out: "Output", name: str, pairs: tuple[str, ...], fi
     from jobdeck.client import answers
 
     schema = client.pipeline(client.flow(name).pipeline).manifest.params_schema
-    problems = client.check_flow(name, gather(pairs, file, schema))
+    problems = client.check_flow(name, gather(pairs, params, schema))
     if out.as_json:
         out.json(answers.Check(not problems, problems))
     for field, wrong in problems.items():
@@ -134,7 +134,7 @@ def edit(client: "Client", out: "Output", name: str, reason: str, **given: Any) 
 
 @flows.command()
 @click.argument("name")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def remove(client: "Client", out: "Output", name: str, reason: str) -> None:
     """Take a flow away with its schedules; its jobs remain to be seen."""
@@ -189,7 +189,7 @@ def items(
 @click.option("--source", metavar="TEXT", help="Those from that source.")
 @click.option("--item", default="", metavar="TEXT", help="That one.")
 @click.option("--all", "every", is_flag=True, help="All of them.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def forget(
     client: "Client",

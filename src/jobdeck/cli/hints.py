@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.connecting import connected
 
 if TYPE_CHECKING:
     from jobdeck.cli.output import Output
     from jobdeck.client.client import Client
-
-_reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
 
 
 @click.group()
@@ -36,7 +35,7 @@ def list_(client: "Client", out: "Output") -> None:
 @click.argument("pattern")
 @click.argument("hint")
 @click.option("--link", default="", metavar="URL", help="Where to read more.")
-@_reason
+@options.reason
 @connected
 def add(client: "Client", out: "Output", pattern: str, hint: str, link: str, reason: str) -> None:
     """Give errors in whose type and message PATTERN occurs that HINT, from now on."""
@@ -50,7 +49,7 @@ def add(client: "Client", out: "Output", pattern: str, hint: str, link: str, rea
 
 @hints.command()
 @click.argument("hint_id", type=int, metavar="ID")
-@_reason
+@options.reason
 @connected
 def remove(client: "Client", out: "Output", hint_id: int, reason: str) -> None:
     """Take a rule away; errors that have its hint keep it."""

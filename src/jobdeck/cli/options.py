@@ -52,6 +52,16 @@ coroutines = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+pairs = click.option(
+    "-p",
+    "pairs",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter; the value is JSON or a plain text, as the flow's schema has it.",
+)
+params = click.option(
+    "--params", default="", metavar="FILE", help="A file of JSON; - is standard input."
+)
 running = click.option(
     "--running",
     type=OrNone(click.INT),

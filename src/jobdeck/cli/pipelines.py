@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.connecting import connected
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def show_pipelines(out: "Output", found: list["Pipeline"]) -> None:
 @pipelines.command("import")
 @click.argument("target")
 @click.option("--no-publish", is_flag=True, help="Let jobs go on with the version that runs.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def import_(client: "Client", out: "Output", target: str, no_publish: bool, reason: str) -> None:
     """Take in what TARGET, a module or a file, defines."""
@@ -58,7 +59,7 @@ def import_(client: "Client", out: "Output", target: str, no_publish: bool, reas
 @pipelines.command()
 @click.argument("name")
 @click.option("--version", type=int, help="By default the current one.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def publish(client: "Client", out: "Output", name: str, version: int | None, reason: str) -> None:
     """Let jobs run a version of a pipeline."""
@@ -67,7 +68,7 @@ def publish(client: "Client", out: "Output", name: str, version: int | None, rea
 
 @pipelines.command()
 @click.argument("name")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def unpublish(client: "Client", out: "Output", name: str, reason: str) -> None:
     """Let no more jobs of a pipeline start."""
@@ -76,7 +77,7 @@ def unpublish(client: "Client", out: "Output", name: str, reason: str) -> None:
 
 @pipelines.command()
 @click.argument("name")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def remove(client: "Client", out: "Output", name: str, reason: str) -> None:
     """Take a pipeline away with its flows and schedules; its jobs remain to be seen."""

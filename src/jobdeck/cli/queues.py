@@ -51,7 +51,7 @@ def show_queues(out: "Output", found: list["Queue"]) -> None:
 def _change(name: str, act: Callable[["Client", str, str], list["Queue"]], help_: str) -> None:
     @queues.command(name, help=help_)
     @click.argument("queue", metavar="NAME")
-    @click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+    @options.reason
     @connected
     def command(client: "Client", out: "Output", queue: str, reason: str) -> None:
         show_queues(out, act(client, queue, reason))
@@ -74,7 +74,7 @@ _change(
 @options.running
 @options.rate
 @click.option("--none", "unlimited", is_flag=True, help="Take both limits away.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def limit(
     client: "Client",
@@ -117,7 +117,7 @@ def limits_of(limited: "Queue | Flow") -> str:
 
 @queues.command()
 @click.argument("queue", metavar="NAME")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def stop(client: "Client", out: "Output", queue: str, reason: str) -> None:
     """Stop every job that is pending in a queue; what runs goes on."""

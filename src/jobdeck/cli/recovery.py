@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.connecting import connected
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def stuck(client: "Client", out: "Output", after: str, limit: int) -> None:
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @_stale
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def recover(client: "Client", out: "Output", dry_run: bool, after: str, reason: str) -> None:
     """Get stuck jobs on without touching any that lives.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.complaint import complain
 from jobdeck.cli.connecting import connected
 
@@ -20,14 +21,8 @@ LOOK_S = 0.3
 
 @click.command()
 @click.argument("flow")
-@click.option(
-    "-p",
-    "pairs",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A parameter; the value is JSON or a plain text, as the flow's schema has it.",
-)
-@click.option("--params", default="", metavar="FILE", help="A file of JSON; - is standard input.")
+@options.pairs
+@options.params
 @click.option("--context", metavar="NAME", help="The named set of parameters to use.")
 @click.option("--priority", type=int, help="Larger goes first; by default the flow's.")
 @click.option("--at", metavar="TIME", help="When to run it, such as 2026-11-20T13:30:00Z.")
@@ -44,7 +39,7 @@ LOOK_S = 0.3
 @click.option(
     "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer than that."
 )
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def run(
     client: "Client",

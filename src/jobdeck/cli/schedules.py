@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.connecting import connected, number_or_all
 from jobdeck.cli.options import OrNone, or_none
 
@@ -37,9 +38,9 @@ _RULE = (
         metavar="RULE",
         help="While a job of it is open: allow (default), skip or queue.",
     ),
-    click.option("-p", "pairs", multiple=True, metavar="KEY=VALUE", help="A parameter."),
-    click.option("--params", default="", metavar="FILE", help="A file of JSON; - is stdin."),
-    click.option("--reason", default="", metavar="TEXT", help="Why, for the audit."),
+    options.pairs,
+    options.params,
+    options.reason,
 )
 
 
@@ -209,7 +210,7 @@ def next_(client: "Client", out: "Output", schedule_id: int, count: int) -> None
 
 @schedules.command()
 @click.argument("schedule_id", metavar="ID|all")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def pause(client: "Client", out: "Output", schedule_id: str, reason: str) -> None:
     """Let a schedule create no more jobs."""
@@ -219,17 +220,17 @@ def pause(client: "Client", out: "Output", schedule_id: str, reason: str) -> Non
 
 @schedules.command()
 @click.argument("schedule_id", metavar="ID|all")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def resume(client: "Client", out: "Output", schedule_id: str, reason: str) -> None:
-    """Let a schedule create jobs again; --misfire says what of the times it missed."""
+    """Let a schedule create jobs again; its misfire rule says what of the times it missed."""
     number = number_or_all(schedule_id, "schedule")
     show_schedules(out, client.resume_schedule(number, reason=reason))
 
 
 @schedules.command()
 @click.argument("schedule_id", type=int, metavar="ID")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def run(client: "Client", out: "Output", schedule_id: int, reason: str) -> None:
     """Create the schedule's job now."""
@@ -244,7 +245,7 @@ def run(client: "Client", out: "Output", schedule_id: int, reason: str) -> None:
 
 @schedules.command()
 @click.argument("schedule_id", type=int, metavar="ID")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def remove(client: "Client", out: "Output", schedule_id: int, reason: str) -> None:
     """Take a schedule away; the jobs that it created remain."""

@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.connecting import connected
 
 if TYPE_CHECKING:
     from jobdeck.cli.output import Output
     from jobdeck.client.client import Client
-
-_reason = click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
 
 
 @click.group()
@@ -36,7 +35,7 @@ def list_(client: "Client", out: "Output") -> None:
 @click.argument("name")
 @click.argument("words", nargs=-1, metavar="[FILTER]...")
 @click.option("--sort", default="", help="Such as -duration, or status,-id.")
-@_reason
+@options.reason
 @connected
 def save(
     client: "Client", out: "Output", name: str, words: tuple[str, ...], sort: str, reason: str
@@ -53,7 +52,7 @@ def save(
 @views.command()
 @click.argument("view_id", type=int, metavar="ID")
 @click.argument("name")
-@_reason
+@options.reason
 @connected
 def rename(client: "Client", out: "Output", view_id: int, name: str, reason: str) -> None:
     """Give a view another name."""
@@ -67,7 +66,7 @@ def rename(client: "Client", out: "Output", view_id: int, name: str, reason: str
 
 @views.command()
 @click.argument("view_id", type=int, metavar="ID")
-@_reason
+@options.reason
 @connected
 def delete(client: "Client", out: "Output", view_id: int, reason: str) -> None:
     """Forget a view; the jobs that it shows stay as they are."""

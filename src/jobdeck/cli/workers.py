@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from jobdeck.cli import options
 from jobdeck.cli.connecting import connected, number_or_all
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def list_(client: "Client", out: "Output") -> None:
 
 @workers.command()
 @click.argument("worker_id", metavar="ID|all")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def free(client: "Client", out: "Output", worker_id: str, reason: str) -> int:
     """Stop the job that a worker runs."""
@@ -72,7 +73,7 @@ def free(client: "Client", out: "Output", worker_id: str, reason: str) -> int:
 
 @workers.command()
 @click.argument("pool_id", type=int, metavar="POOL")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the audit.")
+@options.reason
 @connected
 def drain(client: "Client", out: "Output", pool_id: int, reason: str) -> None:
     """Let a pool take no more jobs and finish what it runs."""
