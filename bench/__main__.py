@@ -9,12 +9,13 @@ import re
 import time
 from pathlib import Path
 
-from bench import beside, live, machine, scale, where
+from bench import beside, live, machine, operate, scale, where
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS = {
     "beside": ("Beside peers", beside.measure),
     "scale": ("How it scales", scale.measure),
+    "operate": ("What operators ask for at once", operate.measure),
     "where": ("Where the time goes", where.measure),
     "live": ("Open pages", live.table),
 }
