@@ -88,6 +88,23 @@ def test_a_chart_that_is_searched_says_how_far(
     assert chart.searched_to in {job.created_at for job in world.known.values()}
 
 
+def test_a_chart_goes_on_where_the_list_has_ended(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(store)
+    with store.read() as conn:
+        for wanted in FILTERS:
+            page = jobs.find(conn, wanted, limit=5, now=NOW)
+            assert charts.read(conn, wanted, NOW, page=page) == charts.read(conn, wanted, NOW)
+        monkeypatch.setattr(listing, "ROWS_MAX", 40)
+        nothing = JobFilter(q="there is no such text")
+        page = jobs.find(conn, nothing, now=NOW)
+        chart = charts.read(conn, nothing, NOW, page=page)
+    assert chart is not None
+    assert page.read > 0
+    assert (chart.read, chart.searched_to) == (0, page.searched_to)
+
+
 def test_no_jobs_make_no_chart(store: Store) -> None:
     with store.read() as conn:
         assert charts.read(conn, JobFilter(), NOW) is None

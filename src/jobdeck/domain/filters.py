@@ -97,9 +97,10 @@ class LogFilter(Struct, frozen=True, kw_only=True):
 class Page(Struct, Generic[T], frozen=True):
     """Some of a list; `next` is the cursor of what follows and `prev` of what stands before
     (None: nothing), and `searched_to` how far back a filter or an order that needs searching
-    has looked so far."""
+    has looked so far, for which it `read` so many rows."""
 
     items: list[T]
     next: str | None = None
     searched_to: Micros | None = None
     prev: str | None = None
+    read: int = 0

@@ -14,9 +14,10 @@ from msgspec import Struct, structs
 from sqlalchemy import Connection, Select, func, select
 
 from jobdeck.domain.clock import SECOND, Micros
-from jobdeck.domain.filters import ROWS_MAX, JobFilter, names
+from jobdeck.domain.filters import ROWS_MAX, JobFilter, Page, names
+from jobdeck.domain.records import Job
 from jobdeck.domain.states import CODES, FINAL, Code, Status
-from jobdeck.store import counters, listing, periods, sources, walks
+from jobdeck.store import counters, cursors, listing, periods, sources, walks
 from jobdeck.store.tables import delayed, flows, pipelines, queues, ready, running, volume
 from jobdeck.store.volume import FINE_S, SPANS
 
@@ -67,10 +68,18 @@ class Chart(Struct, frozen=True, kw_only=True):
         return sum(bar.completed + bar.failed + bar.stopped + bar.open for bar in self.bars)
 
 
-def read(conn: Connection, wanted: JobFilter, now: Micros, *, bars: int = BARS) -> Chart | None:
+def read(
+    conn: Connection,
+    wanted: JobFilter,
+    now: Micros,
+    *,
+    bars: int = BARS,
+    page: Page[Job] | None = None,
+) -> Chart | None:
     """The chart of the jobs that the filter means, over its range of times of creation, else
     from the oldest job until now; None: there is no job in it. At both ends of the range its
-    first and last bar are shown as a whole where they come from the volume."""
+    first and last bar are shown as a whole where they come from the volume. `page` is the first
+    page of these jobs by `-id`, if that was read already: the chart goes on from there."""
     ends = _ends(conn)
     if ends is None:
         return None
@@ -81,7 +90,7 @@ def read(conn: Connection, wanted: JobFilter, now: Micros, *, bars: int = BARS) 
     bar_s = _width(start, end, bars)
     if _told_by_volume(wanted) and not _few(conn, wanted, ends):
         return _from_volume(conn, wanted, start, end, max(bar_s, SPANS[0]), now)
-    return _by_searching(conn, wanted, start, end, bars, now)
+    return _by_searching(conn, wanted, start, end, bars, now, page or Page([]))
 
 
 class _Ends(NamedTuple):
@@ -211,10 +220,20 @@ def _add_open(
 
 
 def _by_searching(
-    conn: Connection, wanted: JobFilter, start: Micros, end: Micros, bars: int, now: Micros
+    conn: Connection,
+    wanted: JobFilter,
+    start: Micros,
+    end: Micros,
+    bars: int,
+    now: Micros,
+    page: Page[Job],
 ) -> Chart:
     plan = sources.plan(conn, wanted, now)
-    walk = listing.Walk(conn, plan, descending=True)
+    if page.next is not None:
+        plan.high = min(plan.high, int(cursors.read(page.next, "-id", 1)[0]) - 1)
+    elif page.read:
+        plan.high = 0
+    walk = listing.Walk(conn, plan, descending=True, read=page.read)
     slices = list(walk.slices(SLICE, patient=True))
     searched = periods.created_at(conn, walk.looked_to)
     # Of a search the bars show what was looked at, not a long emptiness before it.
@@ -222,7 +241,10 @@ def _by_searching(
     bar_s = _width(start, end, bars)
     start, end = _whole(start, end, bar_s)
     found: dict[int, dict[str, int]] = defaultdict(dict)
-    total = 0
+    for job in page.items:
+        bar, name = (job.created_at - start) // (bar_s * SECOND), _kind(job.status)
+        found[bar][name] = found[bar].get(name, 0) + 1
+    total = len(page.items)
     began = time.perf_counter()
     for place, (low, high) in enumerate(slices):
         if place and listing.is_late(began):
@@ -236,6 +258,10 @@ def _by_searching(
             found[bar][name] = found[bar].get(name, 0) + n
             total += n
     return _chart(found, start, end, bar_s, searched_to=searched, read=total)
+
+
+def _kind(status: Status) -> str:
+    return status.value if status in FINAL else "open"
 
 
 def _grouped(

@@ -124,7 +124,7 @@ def find(
     if filter.status:
         # On PostgreSQL some may have changed since they were found.
         items = [job for job in items if job.status in filter.status]
-    return Page(items=items, next=found.next, searched_to=found.searched_to, prev=found.prev)
+    return Page(items, found.next, found.searched_to, found.prev, found.read)
 
 
 def statuses(conn: Connection, job_ids: Iterable[int]) -> dict[int, Status]:

@@ -39,6 +39,7 @@ class Found(NamedTuple):
     next: str | None
     searched_to: Micros | None
     prev: str | None = None
+    read: int = 0
 
 
 def page(
@@ -66,7 +67,8 @@ def page(
             plan.high = min(plan.high, int(place[0]) - 1)
         else:
             plan.low = max(plan.low, int(place[0]) + 1)
-    ids, last = Walk(conn, plan, down).take(limit)
+    walk = Walk(conn, plan, down)
+    ids, last = walk.take(limit)
     if before:
         ids.reverse()
     following = cursors.write(name, [last]) if last is not None else None
@@ -80,7 +82,7 @@ def page(
         came = ids[0] if ids else int(place[0]) - (1 if descending else -1)
         earlier = cursors.write(name, [came], before=True)
     searched = periods.created_at(conn, None if plan.exact else last)
-    return Found(ids, following, searched, earlier)
+    return Found(ids, following, searched, earlier, walk.read)
 
 
 def numbers(
@@ -125,11 +127,13 @@ class Walk:
     """Goes through the sources of a plan side by side, a slice of the numbers at a time.
 
     `looked_to` is the number up to which all was looked at when `slices` ends; None: all was.
+    `read` are the rows that were read, also by another walk before this one.
     """
 
-    def __init__(self, conn: Connection, plan: Plan, descending: bool) -> None:
+    def __init__(self, conn: Connection, plan: Plan, descending: bool, *, read: int = 0) -> None:
         self._conn, self._plan, self._descending = conn, plan, descending
         self._low, self._high = plan.low, plan.high
+        self.read = read
         self.looked_to: int | None = None
 
     def take(self, limit: int) -> tuple[list[int], int | None]:
@@ -138,6 +142,7 @@ class Walk:
         found: list[int] = []
         if plan.exact and plan.walks == 1:
             found = self._matches(self._low, self._high, wanted)  # the limit ends it
+            self.read += len(found)
             return found[:limit], found[limit - 1] if len(found) == wanted else None
         for low, high in self.slices(wanted if plan.exact else max(_FIRST_SLICE, wanted * _GROWTH)):
             found += self._matches(low, high, wanted - len(found))
@@ -155,22 +160,20 @@ class Walk:
         budget = ROWS_MAX // costs
         if self._conn.dialect.name != "sqlite":
             budget = int(budget * POSTGRES_PART)
-        calm = budget - CALM // costs
-        looked = False
+        calm = CALM // costs
         while plan.sources and self._low <= self._high:
-            rows = min(rows, max(budget // plan.walks, not looked))
-            if rows < 1 or (budget <= calm and not patient and is_late(began)):
+            rows = min(rows, max((budget - self.read) // plan.walks, not self.read))
+            if rows < 1 or (self.read >= calm and not patient and is_late(began)):
                 self.looked_to = self._high + 1 if self._descending else self._low - 1
                 return
-            looked = True
             end = walks.end_of_slice(
                 self._conn, plan, self._low, self._high, rows, descending=self._descending
             )
+            self.read += rows * plan.walks
             if end is None:
                 yield self._low, self._high
                 return
             yield (end, self._high) if self._descending else (self._low, end)
-            budget -= rows * plan.walks
             rows *= _GROWTH
             if self._descending:
                 self._high = end - 1

@@ -129,7 +129,7 @@ def _frame(pages: Pages, conn: Connection, query: JobsQuery, role: Role, now: Mi
     children = _children(conn, found.items)
     opened = {parent: _load_children(conn, parent) for parent in query.open if parent in children}
     wanted = None if error else query.condition(now)
-    chart = _chart(conn, query, wanted, now)
+    chart = _chart(conn, query, wanted, found, now)
     counts = _counts(conn, wanted)
     told = _count(conn, query, wanted, found, chart, counts, now)
     return Frame(
@@ -239,11 +239,13 @@ def _counts(conn: Connection, wanted: JobFilter | None) -> dict[Status, int] | N
 
 
 def _chart(
-    conn: Connection, query: JobsQuery, wanted: JobFilter | None, now: Micros
+    conn: Connection, query: JobsQuery, wanted: JobFilter | None, found: Page[Job], now: Micros
 ) -> charts.Chart | None:
     if wanted is None:
         return None
-    return charts.read(conn, structs.replace(wanted, roots=wanted.roots and not query.folds), now)
+    shown = structs.replace(wanted, roots=wanted.roots and not query.folds)
+    same = shown == wanted and query.keys == ["-id"] and not query.cursor
+    return charts.read(conn, shown, now, page=found if same else None)
 
 
 def _children(conn: Connection, items: list[Job]) -> dict[int, dict[Status, int]]:
