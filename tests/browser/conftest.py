@@ -23,7 +23,7 @@ from tests.browser.walks import walked
 __all__ = ["PHONE", "TOKEN", "WIDE", "Site", "walked"]
 
 # How long a page may take on a busy machine before a test gives up; none waits for it idly.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=30_000)
 
 
 # Not for the session: Playwright's event loop runs in this thread for as long as it is open, and

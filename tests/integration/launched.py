@@ -19,7 +19,7 @@ import psutil
 
 from tests import evidence
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 _LINK = re.compile(r"(http://\S+?)/sign-in\?token=(\S+)")
 
 

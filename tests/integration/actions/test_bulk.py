@@ -78,7 +78,7 @@ def failed(store: Store, many: int = 1) -> list[int]:
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (value := condition()):
         assert time.monotonic() < deadline, what
         time.sleep(0.005)

@@ -24,7 +24,7 @@ def run(store: Store, scenario: Callable[[Hub], Awaitable[None]]) -> None:
     async def inside() -> None:
         hub = Hub(store)
         try:
-            await asyncio.wait_for(scenario(hub), 20)
+            await asyncio.wait_for(scenario(hub), 60)
         finally:
             await hub.close()
 

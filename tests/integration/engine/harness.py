@@ -34,7 +34,7 @@ HOLD = """
 """
 """A job that runs until the test lets it go, by `Deck.let_go`."""
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 _POOL = """
 import sys

@@ -38,7 +38,7 @@ from jobdeck.worker.protocol import (
 )
 
 T = TypeVar("T")
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Peer:
