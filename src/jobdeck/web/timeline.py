@@ -13,6 +13,7 @@ WIDTH = 1000
 """Units of a bar from left to right."""
 
 _IDLE_PART = 0.2
+_SHORT = 5 * SECOND
 _LEAST = 3.0
 
 
@@ -56,7 +57,8 @@ class Timeline(Struct, kw_only=True):
 
 
 class _Scale:
-    """From times to places; idle times longer than a fifth of all work are cut to that."""
+    """From times to places; idle times longer than a fifth of all work are cut to that, unless they
+    are short."""
 
     def __init__(self, start: Micros, end: Micros, work: Sequence[tuple[Micros, Micros]]) -> None:
         merged = _merge(work)
@@ -67,9 +69,11 @@ class _Scale:
         at, place = start, 0.0
         for begin, finish in [*merged, (end, end)]:
             idle = max(begin - at, 0)
-            if idle > longest:
+            if idle > max(longest, _SHORT):
                 self._cut.append((at, begin))
-            place += min(idle, longest)
+                place += longest
+            else:
+                place += idle
             self._knots.append((begin, place))
             place += finish - begin
             self._knots.append((finish, place))

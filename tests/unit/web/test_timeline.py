@@ -62,6 +62,14 @@ def test_a_long_wait_takes_a_fifth_of_the_work() -> None:
     assert found.gaps[0].seconds == 6 * 3600
 
 
+def test_a_short_wait_is_as_long_as_it_was() -> None:
+    ran = attempt(1, Status.COMPLETED, 3 * SECOND, 4 * SECOND)
+    found = timeline.build(job(finished_at=4 * SECOND), [ran], [], now=HOUR)
+    queued, took = found.lines[0].bars
+    assert queued.width == pytest.approx(3 * took.width, abs=0.1)
+    assert not found.gaps
+
+
 def test_each_attempt_waits_from_the_end_of_the_last() -> None:
     found = timeline.build(
         job(Status.RUNNING),
