@@ -149,6 +149,29 @@ def test_steps_are_told_with_those_to_come(store: Store, job: int) -> None:
     assert (told[0].result, told[1].counts) == ([1], counts)
 
 
+@pytest.mark.parametrize(
+    ("code", "reason", "status"),
+    [
+        (Code.STOPPED, "killed", Status.STOPPED),
+        (Code.RETRYING, "timeout", Status.FAILED),
+        (Code.PENDING, "worker_lost", Status.FAILED),
+    ],
+)
+def test_a_step_that_was_cut_off_ended_with_its_attempt(
+    store: Store, job: int, code: Code, reason: str, status: Status
+) -> None:
+    taken = run(store, START + 10)
+    with store.write() as conn:
+        steps.save(conn, [report(job, 0, "running")])
+        assert steps.of_job(conn, jobs.get(conn, job), ETL)[0].status == Status.RUNNING
+    later = {"run_at": START + 99} if code is Code.RETRYING else {}
+    end(store, taken, START + 30, code, reason=reason, **later)
+    with store.read() as conn:
+        [step, *to_come] = steps.of_job(conn, jobs.get(conn, job), ETL)
+    assert (step.status, step.finished_at) == (status, START + 30)
+    assert {each.status for each in to_come} == {Status.PENDING}
+
+
 def test_the_newest_report_of_a_step_counts(store: Store, job: int) -> None:
     with store.write() as conn:
         steps.save(conn, [report(job, 0, "running", claim_=2)])

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import Connection, select
 
 from jobdeck.domain.clock import Micros
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import Counts, Job, JobError, Step
 from jobdeck.domain.states import CODES, Code, Status
+from jobdeck.store import attempts
 from jobdeck.store.tables import steps
 from jobdeck.store.values import AnyRow, clean, decode, decode_error, encode
 
@@ -89,10 +90,11 @@ def of_job(conn: Connection, job: Job, manifest: PipelineManifest | None) -> lis
     """The steps of the job in order.
 
     Those that it has not reached are pending; the only step of a job that told nothing of it is
-    as the job itself. Without `manifest` only what was told is known.
+    as the job itself; one that was cut off ended with its attempt. Without `manifest` only what
+    was told is known.
     """
     query = select(steps).where(steps.c.job_id == job.id).order_by(steps.c.position)
-    told = {row.position: _record(row) for row in conn.execute(query)}
+    told = {row.position: _cut_off(conn, job, _record(row)) for row in conn.execute(query)}
     names = {position: step.name for position, step in told.items()}
     for position, step in enumerate(manifest.steps if manifest else ()):
         names.setdefault(position, step.name)
@@ -102,6 +104,19 @@ def of_job(conn: Connection, job: Job, manifest: PipelineManifest | None) -> lis
         told.get(position) or Step(position=position, name=name, status=Status.PENDING)
         for position, name in sorted(names.items())
     ]
+
+
+def _cut_off(conn: Connection, job: Job, step: Step) -> Step:
+    # Whose worker was killed or lost could not tell that it ended.
+    goes_on = job.status is Status.RUNNING and step.attempt == job.attempt
+    if step.status is not Status.RUNNING or goes_on:
+        return step
+    since = attempts.of_job(conn, job, latest=max(job.attempt - step.attempt, 0) + 1)
+    last = next((each for each in since if each.attempt == step.attempt), None)
+    if last is None:
+        return step
+    ended = Status.STOPPED if last.status is Status.STOPPED else Status.FAILED
+    return structs.replace(step, status=ended, finished_at=last.finished_at)
 
 
 def _only(job: Job, name: str) -> Step:

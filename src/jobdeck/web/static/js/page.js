@@ -88,7 +88,11 @@
   document.addEventListener("htmx:after:swap", () => {
     const job = told();
     if (!job || job.jobStatus === before) return;
-    if (before && ENDS[job.jobStatus]) jobdeck.notice(`Job ${job.job} ${ENDS[job.jobStatus]}.`, job.jobStatus);
+    if (before && ENDS[job.jobStatus]) {
+      jobdeck.notice(`Job ${job.job} ${ENDS[job.jobStatus]}.`, job.jobStatus);
+      const empty = document.querySelector("#lines .log-empty[data-ended]");
+      if (empty) empty.textContent = empty.dataset.ended;
+    }
     before = job.jobStatus;
     if (job.title) document.title = job.title;
   });
