@@ -304,6 +304,33 @@ def test_nothing_moves_while_the_list_is_read(site: Site, visit: Visit) -> None:
     site.world.end(watched, began=clock.now())
 
 
+def test_nothing_moves_on_a_phone_until_somebody_asks(site: Site, visit: Visit) -> None:
+    page = live(visit(site, "/jobs", size=PHONE))
+    pill = page.locator("#held")
+    top = page.locator(".job-row").first
+    name, place = top.get_attribute("id"), top.bounding_box()
+    new = site.world.create("weather")
+    expect(pill).to_contain_text("1 new job")
+    assert (top.get_attribute("id"), top.bounding_box()) == (name, place)
+    pill.locator("span").tap()
+    expect(page.locator(f"#job-{new}")).to_be_visible()
+    expect(pill.locator("span")).to_be_hidden()
+
+    other = site.world.create("weather")
+    for job_id in (new, other):
+        site.world.begin(job_id)
+    page = live(visit(site, "/jobs?q=status:running", size=PHONE))
+    pill, ended = page.locator("#held"), page.locator(f"#job-{other}")
+    expect(ended).to_be_visible()
+    site.world.end(other, began=clock.now())
+    expect(pill).to_contain_text("The list has changed")
+    expect(ended).to_have_class(re.compile("gone"))
+    pill.locator("span").tap()
+    expect(ended).to_have_count(0)
+    expect(page.locator(f"#job-{new}")).to_be_visible()
+    site.world.end(new, began=clock.now())
+
+
 def test_typed_text_and_focus_survive_changes(site: Site, visit: Visit) -> None:
     page = live(visit(site, "/jobs"))
     search = page.locator("#filter-q")

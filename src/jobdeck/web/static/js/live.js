@@ -132,9 +132,11 @@
   let acted = -OWN;
   const reading = (table) => performance.now() - acted > OWN && looksRead(table);
   const touched = matchMedia("(hover: none)");
+  // Where nothing hovers, nobody can tell whether a list is read: it is, if it can say what waits.
   const looksRead = (table) =>
-    (touched.matches ? scrollY > 0 : table.matches(":hover")) || table.contains(document.activeElement) ||
-    table.getBoundingClientRect().top < 0 || !getSelection().isCollapsed;
+    (touched.matches ? scrollY > 0 || (table.matches("table") && pill()) : table.matches(":hover")) ||
+    table.contains(document.activeElement) || table.getBoundingClientRect().top < 0 || !getSelection().isCollapsed;
+  const pill = () => document.getElementById("held");
 
   const held = new Map(); // region's id: [the HTML to show when nobody reads, number of new rows]
 
@@ -178,7 +180,13 @@
     const keep = document.createElement("div");
     keep.append(task.fragment.cloneNode(true));
     held.set(task.target.id, [keep.innerHTML, fresh.length]);
-    coming.tBodies[0].replaceChildren(...old.map((row) => rows.get(row.id) ?? row.cloneNode(true)));
+    // New rows may have pushed the last ones off the page.
+    const last = fresh.length ? old.findLastIndex((row) => rows.has(row.id)) : old.length;
+    coming.tBodies[0].replaceChildren(...old.map((row, at) => {
+      const same = rows.get(row.id) ?? row.cloneNode(true);
+      if (!rows.has(row.id) && at < last) same.classList.add("gone");
+      return same;
+    }));
     for (const pager of task.fragment.querySelectorAll(".pager")) {
       const now = task.target.querySelector(".pager");
       if (now) pager.replaceWith(now.cloneNode(true));
@@ -186,12 +194,13 @@
   }
 
   function sayHeld() {
-    const pill = document.getElementById("held");
-    if (!pill) return;
+    const button = pill();
+    if (!button) return;
     const count = [...held.values()].reduce((sum, [, fresh]) => sum + fresh, 0);
-    pill.hidden = !count;
-    const noun = pill.dataset.noun ?? "job";
-    if (count) pill.querySelector("span").textContent = count === 1 ? `1 new ${noun}` : `${count} new ${noun}s`;
+    button.hidden = !count && !(touched.matches && held.size);
+    const noun = button.dataset.noun ?? "job";
+    const text = count === 1 ? `1 new ${noun}` : count ? `${count} new ${noun}s` : "The list has changed";
+    if (!button.hidden) button.querySelector("span").textContent = text;
   }
 
   async function release() {
