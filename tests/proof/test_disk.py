@@ -52,19 +52,15 @@ def test_a_full_disk(small_disk: Path, sqlite_template: Path, tmp_path: Path) ->
     marks = tmp_path / "marks"
     ids = deck.enqueue("mark", 50, path=str(marks))
     deck.wait(ids[0])
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(b"x" * 4096)
 
     def too_much() -> None:
         while True:
             deck.enqueue("mark", 500, path="x" * 1000)
 
-    with pytest.raises(StoreError, match="disk is full"):
-        too_much()
-    sleep(0.3)
-    filler.unlink()
+    with Full(small_disk):
+        with pytest.raises(StoreError, match="disk is full"):
+            too_much()
+        sleep(0.3)
     for job_id in ids:
         job = deck.wait(job_id)
         assert (job.status, job.attempt) == (Status.COMPLETED, 1)
@@ -109,46 +105,118 @@ class Locked:
         return not subprocess.run([tool, how, *files], capture_output=True, check=False).returncode
 
 
-def test_a_disk_that_becomes_read_only_under_all_that_runs(tmp_path: Path) -> None:
-    """The pool dies meanwhile, too: the next one waits."""
-    (tmp_path / "work.py").write_text(SLOW)
-    store, marks = tmp_path / "store", tmp_path / "marks"
-    store.mkdir()
-    argv = [sys.executable, "-m", "jobdeck.cli", "up", "work.py", "--port", "0", "--workers", "1"]
-    env = environment(JOBDECK_STORE=f"sqlite:///{store}/jobdeck.db")
-    with Launched(argv, cwd=tmp_path, env=env) as up:
+class Full:
+    """A file system without space."""
+
+    def __init__(self, folder: Path) -> None:
+        self._filler = folder / "filler"
+
+    def __enter__(self) -> None:
+        with self._filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * 4096)
+
+    def __exit__(self, *_: object) -> None:
+        self._filler.unlink()
+
+
+class Served:
+    """All of `jobdeck up` on a store in that folder, and calls of it."""
+
+    def __init__(self, up: Launched, marks: Path) -> None:
         address, token = up.link()
-        with httpx.Client(
+        self.up, self.marks = up, marks
+        self.calls = httpx.Client(
             base_url=address,
             headers={"Authorization": f"Bearer {token}"},
             timeout=40,
             trust_env=False,
-        ) as calls:
+        )
 
-            def create(seconds: float) -> httpx.Response:
-                params = {"mark": str(marks), "seconds": seconds}
-                return calls.post("/api/v1/flows/slow/jobs", json={"params": params})
+    def create(self, seconds: float = 0.0) -> httpx.Response:
+        """A new job that lasts so long."""
+        params = {"mark": str(self.marks), "seconds": seconds}
+        return self.calls.post("/api/v1/flows/slow/jobs", json={"params": params})
 
-            running = create(0.2).json()["id"]
-            until(marks.exists, "a job that runs")
-            with Locked(store):
-                refused = create(0)
-                until(lambda: {"pool", "maintenance"} <= set(said(up)), "both to say so")
-                seen = [calls.get("/api/v1/jobs"), calls.get("/jobs", follow_redirects=True)]
-                up.child("pool").kill()
-                up.wait_for("starting it again")
-                told = said(up).count("pool")
-                until(lambda: said(up).count("pool") > told + 1, "the next pool to wait")
-            last = create(0).json()["id"]
+    def ready(self, query: str = "") -> httpx.Response:
+        return self.calls.get(f"/readyz{query}")
 
-            def status(job: int) -> str:
-                return str(calls.get(f"/api/v1/jobs/{job}").json()["status"])
+    def seen(self) -> list[int]:
+        """How pages and lists are answered."""
+        found = [self.calls.get("/api/v1/jobs"), self.calls.get("/jobs", follow_redirects=True)]
+        return [answer.status_code for answer in found]
 
-            for job in (running, last):
-                until(lambda job=job: status(job) == "completed", "it to end", 60)  # type: ignore[misc]
-        assert refused.status_code == 503
-        assert "takes no writes" in refused.json()["detail"]
-        assert [answer.status_code for answer in seen] == [200, 200]
+    def outcome(self, job: int) -> str:
+        answer = self.calls.get(f"/api/v1/jobs/{job}?wait=30").json()
+        return str(answer["status"])
+
+
+@contextlib.contextmanager
+def served(tmp_path: Path, store: Path) -> Iterator[Served]:
+    (tmp_path / "work.py").write_text(SLOW)
+    store.mkdir(exist_ok=True)
+    argv = [sys.executable, "-m", "jobdeck.cli", "up", "work.py", "--port", "0", "--workers", "1"]
+    env = environment(JOBDECK_STORE=f"sqlite:///{store}/jobdeck.db")
+    with Launched(argv, cwd=tmp_path, env=env) as up:
+        all_ = Served(up, tmp_path / "marks")
+        with all_.calls:
+            yield all_
+
+
+def test_a_disk_that_becomes_read_only_under_all_that_runs(tmp_path: Path) -> None:
+    """The pool dies meanwhile, too: the next one waits."""
+    store = tmp_path / "store"
+    with served(tmp_path, store) as all_:
+        up = all_.up
+        running = all_.create(0.2).json()["id"]
+        until(all_.marks.exists, "a job that runs")
+        with Locked(store):
+            refused = all_.create()
+            until(lambda: {"pool", "maintenance"} <= set(said(up)), "both to say so")
+            seen = all_.seen()
+            up.child("pool").kill()
+            up.wait_for("starting it again")
+            told = said(up).count("pool")
+            until(lambda: said(up).count("pool") > told + 1, "the next pool to wait")
+        last = all_.create().json()["id"]
+        outcomes = [all_.outcome(job) for job in (running, last)]
+    assert refused.status_code == 503
+    assert "takes no writes" in refused.json()["detail"]
+    assert seen == [200, 200]
+    assert outcomes == ["completed", "completed"]
+
+
+def test_a_full_disk_under_all_that_runs(small_disk: Path, tmp_path: Path) -> None:
+    """Web and maintenance say so and go on, too: no process ends, and nobody need help."""
+    with served(tmp_path, small_disk) as all_:
+        up = all_.up
+        running = all_.create(0.2).json()["id"]
+        until(all_.marks.exists, "a job that runs")
+        assert all_.ready().status_code == 200
+        roles = ("web", "maintenance", "pool")
+        before = [up.child(role).pid for role in roles]
+        with Full(small_disk):
+            # There is some room left in the log for the first.
+            until(lambda: all_.create().status_code == 503, "a job that is refused")
+            refused = all_.create()
+            until(lambda: {"pool", "maintenance"} <= set(said(up)), "both to say so")
+            until(lambda: all_.ready().status_code == 503, "web to be no longer ready")
+            why = all_.ready().json()["detail"]
+            seen = [*all_.seen(), all_.ready("?reading=true").status_code]
+        until(lambda: all_.ready().status_code == 200, "web to be ready again")
+        last = all_.create().json()["id"]
+        outcomes = [all_.outcome(job) for job in (running, last)]
+        after = [up.child(role).pid for role in roles]
+        left = all_.calls.get("/api/v1/jobs/count").json()
+        ran = all_.marks.read_text().split()
+    assert refused.json()["code"] == "store_unreachable"
+    assert "the disk is full" in refused.json()["detail"]
+    assert "the disk is full" in why
+    assert seen == [200, 200, 200]
+    assert outcomes == ["completed", "completed"]
+    assert before == after
+    # Each that was created has run, and none twice: no worker was lost.
+    assert left["completed"] == len(ran) == len(set(ran))
 
 
 def said(up: Launched) -> list[str]:

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get, head
+from litestar.params import QueryParameter
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -38,30 +39,38 @@ def healthz_head() -> None:
     """The same without a body."""
 
 
+_Reading = Annotated[
+    bool, QueryParameter(description="It need only be read, as for looking at pages")
+]
+
+
 @get("/readyz", opt=PUBLIC, tags=["health"], sync_to_thread=True)
-def readyz(deck: AtDeck) -> Health:
-    """The store can be reached and its schema is the one that this program uses; else 503."""
-    _check_store(deck)
+def readyz(deck: AtDeck, reading: _Reading = False) -> Health:
+    """The store can be read and written, and its schema is the one that this program uses; else
+    503."""
+    _check_store(deck, reading)
     return Health()
 
 
-def _check_store(deck: Deck) -> None:
+def _check_store(deck: Deck, reading: bool) -> None:
     found = schema.status(deck.store)
     if not found.ready:
         raise StoreVersion(
             f"The store has version {found.current or 'none'}, and this program needs "
             f"{found.newest}. Migrate it with: jobdeck db migrate"
         )
+    if not reading:
+        deck.writable.check()
 
 
 def health_router(decks: Sequence[Deck]) -> Router:
     """Liveness and readiness at the root, where every deck has a base path."""
 
     @get("/readyz", opt=PUBLIC, sync_to_thread=True)
-    def all_ready() -> Health:
+    def all_ready(reading: _Reading = False) -> Health:
         """Every store can be used."""
         for deck in decks:
-            _check_store(deck)
+            _check_store(deck, reading)
         return Health()
 
     return Router("/", route_handlers=[healthz, healthz_head, all_ready], include_in_schema=False)

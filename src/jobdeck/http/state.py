@@ -17,6 +17,7 @@ from jobdeck.http.auth import Asker
 from jobdeck.http.live import Hub
 from jobdeck.http.throttle import Throttle
 from jobdeck.http.waiting import Waiting
+from jobdeck.http.writable import Writable
 from jobdeck.store.database import Store
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class Deck:
         self.name = name
         self.hub = Hub(store)
         self.waiting = Waiting(store, self.hub.closing)
+        self.writable = Writable(store)
         self.recipes = Recipes()
         self.sign_ins = Throttle(limit=10, window_s=60)
         self.start_token = secrets.token_urlsafe(24)

@@ -12,10 +12,12 @@ from litestar.testing import TestClient
 
 from jobdeck.app import create_app
 from jobdeck.client.settings import Settings
-from jobdeck.domain.errors import StartFailed
+from jobdeck.domain.errors import StartFailed, StoreUnreachable
 from jobdeck.domain.states import Code
+from jobdeck.http import writable
 from jobdeck.http.state import Deck
 from jobdeck.store.database import Store
+from jobdeck.store.watch import CommitWatch
 from tests.integration.api.caller import Caller
 from tests.integration.hands import Hands, manifest
 
@@ -180,6 +182,35 @@ def test_a_store_out_of_reach_is_503(api: Caller, here: Store) -> None:
     api.problem("POST", "/flows/weather/jobs", 503, json=BODY)
     api.problem("GET", "//readyz", 503)
     assert api.call("GET", "//healthz").status_code == 200
+
+
+def test_a_store_that_takes_no_writes_is_not_ready(
+    api: Caller, here: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writable, "EVERY_S", 0.0)
+    monkeypatch.setattr(writable, "EVERY_FAILED_S", 0.0)
+    with monkeypatch.context() as full:
+        full.setattr(here, "write", refuses)
+        assert "the disk is full" in api.problem("GET", "//readyz", 503)["detail"]
+        assert api.call("GET", "//readyz?reading=true").status_code == 200
+    assert api.call("GET", "//readyz").status_code == 200
+
+
+def test_asking_often_whether_it_is_ready_writes_seldom(
+    api: Caller, here: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writable, "EVERY_S", 3600.0)
+    assert api.call("GET", "//readyz").status_code == 200
+    watch = CommitWatch(here)
+    watch.committed()
+    for _ in range(20):
+        assert api.call("GET", "//readyz").status_code == 200
+    assert not watch.committed()
+    watch.close()
+
+
+def refuses(**_: object) -> object:
+    raise StoreUnreachable("The store cannot be used: the disk is full; free some space.")
 
 
 def test_every_answer_is_guarded_by_headers(api: Caller) -> None:

@@ -38,6 +38,7 @@ FILTERS = (
     JobFilter(status=(Status.PENDING,)),
     JobFilter(status=(Status.RUNNING, Status.RETRYING)),
     JobFilter(flow="etl"),
+    JobFilter(status=(Status.COMPLETED,)),
     JobFilter(flow="-etl", status=(Status.COMPLETED, Status.SCHEDULED, Status.PENDING)),
 )
 

@@ -17,7 +17,7 @@ from jobdeck.worker.protocol import Call
 from tests.proof.machine.model import Job
 from tests.proof.machine.pools import Pools
 
-KEYS = st.lists(st.sampled_from("pqr"), min_size=1, max_size=3, unique=True)
+KEYS = st.lists(st.sampled_from("pq"), min_size=1, max_size=2, unique=True)
 DEEDS = st.sampled_from(("claim", "claim", "claim", "seen", "processed", "defer", "release"))
 HOLD_S = 3
 
@@ -38,10 +38,18 @@ class Items(Pools):
         self.items: dict[tuple[int, str], Item] = {}
 
     @precondition(lambda self: self.handed)
-    @rule(data=st.data(), asked=st.lists(st.tuples(DEEDS, KEYS), min_size=1, max_size=4))
-    def take_items(self, data: st.DataObject, asked: list[tuple[str, list[str]]]) -> None:
-        for do, keys in asked:
-            [handed] = self.some_handed(data, 1)
+    @rule(
+        data=st.data(),
+        asked=st.lists(st.tuples(DEEDS, KEYS), min_size=1, max_size=4),
+        ends=st.booleans(),
+    )
+    def take_items(
+        self, data: st.DataObject, asked: list[tuple[str, list[str]]], ends: bool
+    ) -> None:
+        """Some of those who asked end then."""
+        some = self.some_handed(data, 3)
+        for at, (do, keys) in enumerate(asked):
+            handed = some[at % len(some)]
             body = {"do": do, "source": "", "keys": keys, "for_s": HOLD_S}
             job: Any = SimpleNamespace(claimed=handed.row, key=handed.key)
             with self.store.write() as conn:
@@ -52,6 +60,8 @@ class Items(Pools):
                 assert (reply.error, reply.value) == ("", expected)
             else:
                 assert "no longer" in reply.error
+        if ends:
+            self.end(data, some)
 
     def _do(self, do: str, mine: Job, key: str) -> bool:
         """What becomes of one; whether it is told of."""

@@ -93,7 +93,10 @@ class Pools(Stand):
     @rule(data=st.data())
     def report(self, data: st.DataObject) -> None:
         """Ends of claims, also of those that hold no more: they change nothing."""
-        some = self.some_handed(data, 4)
+        self.end(data, self.some_handed(data, 4))
+
+    def end(self, data: st.DataObject, some: list[Handed]) -> None:
+        """Report the ends of these claims, each its own."""
         fates = {handed.row.job_id: (handed, data.draw(st.sampled_from(FATES))) for handed in some}
         endings = [self._ending(*each) for each in fates.values() if self._possible(*each)]
         held = [e for e in endings if self.model.holds((e.job_id, e.claim))]
