@@ -5,6 +5,7 @@ from typing import Any
 
 from jobdeck.actions.manifests import check_priority, check_retry, check_seconds
 from jobdeck.actions.perform import Tx, action
+from jobdeck.domain.builtin import check_queue
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.names import check_name, check_text
 from jobdeck.domain.records import Flow
@@ -103,7 +104,7 @@ def _check(settings: dict[str, Any], manifest: PipelineManifest) -> None:
     if settings.get("retry") is not None:
         check_retry(settings["retry"], "retry")
     if settings.get("queue"):
-        check_name(settings["queue"], "queue")
+        check_queue(settings["queue"], "queue")
     if settings.get("context"):
         check_text(settings["context"], "context")
     if settings.get("params"):

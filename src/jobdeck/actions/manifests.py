@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobdeck.domain import cron, ticks
+from jobdeck.domain.builtin import check_queue
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.limits import PRIORITY_MAX
 from jobdeck.domain.manifest import PipelineManifest, StepManifest
@@ -25,7 +26,7 @@ def check_manifest(manifest: PipelineManifest) -> None:
         InvalidValue: names the field, such as `steps[1].name`.
     """
     check_name(manifest.name, "name")
-    check_name(manifest.queue, "queue")
+    check_queue(manifest.queue, "queue")
     check_priority(manifest.priority)
     if not 1 <= len(manifest.steps) <= STEPS_MAX:
         raise InvalidValue("steps", f"there are {len(manifest.steps)}; give 1 to {STEPS_MAX}")

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
+from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.manifest import PipelineManifest, StepManifest
-from jobdeck.domain.names import OWN
+from jobdeck.domain.names import OWN, check_name
 
 SCHEDULER = "SCHEDULER"
 """The queue of the schedules: while it is paused none of them fires."""
@@ -33,6 +34,17 @@ EXPORT = Work("jobdeck.export", "EXPORT", "write", "Writes jobs into a file")
 CLEANUP = Work("jobdeck.cleanup", "CLEANUP", "clean up", "Deletes what is too old")
 WORKS = (BULK, EXPORT, CLEANUP)
 QUEUES = tuple(work.queue for work in WORKS)
+
+
+def check_queue(name: str, field: str) -> str:
+    """The name of a queue in which jobs of other pipelines may wait.
+
+    Raises:
+        InvalidValue: it is none, or that of Jobdeck's own work; the error names `field`.
+    """
+    if name == SCHEDULER or name in QUEUES:
+        raise InvalidValue(field, f"{name} is for Jobdeck's own work only; take another name")
+    return check_name(name, field)
 
 
 def is_own(name: str) -> bool:

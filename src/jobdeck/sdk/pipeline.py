@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from jobdeck.domain import clock, uniqueness
+from jobdeck.domain.builtin import check_queue
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.limits import PRIORITY_MAX
 from jobdeck.domain.retry import RetryPolicy
@@ -60,7 +61,8 @@ class Pipeline:
         registry.add(self)
 
     def _define(self, given: Mapping[str, Any]) -> None:
-        self.queue = settings.check_name(given.get("queue", "default"), "queue")
+        name = settings.check_name(given.get("queue", "default"), "queue")
+        self.queue = check_queue(name, "queue name")
         self.priority: int = given.get("priority", 0)
         if not settings.is_whole(self.priority, -PRIORITY_MAX, PRIORITY_MAX):
             raise InvalidValue(

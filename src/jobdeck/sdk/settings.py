@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
-from jobdeck.domain import clock
+from jobdeck.domain import clock, names
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.retry import RetryPolicy
 
@@ -13,7 +13,6 @@ HintKey = type[BaseException] | str | re.Pattern[str]
 Hints = Mapping[HintKey, str | tuple[str, str]]
 SEARCH_MAX = 8
 _PARAM = re.compile(r"[^\s:\"\\]{1,100}")
-_NAME = re.compile(r"\w[\w.-]{0,99}")
 
 
 class StepSettings(TypedDict, total=False):
@@ -98,27 +97,23 @@ def check_name(name: object, kind: str) -> str:
     Raises:
         InvalidValue: it does not.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidValue(
-            f"{kind} name",
-            f"{name!r} will not do; use 1 to 100 letters, digits, '_', '-' or '.', such as "
-            "name='import_orders'",
-        )
-    return name
+    if not isinstance(name, str) or name == "<lambda>":
+        raise InvalidValue(f"{kind} name", f"{name!r} is none; give one: name='import_orders'")
+    return names.check_name(name, f"{kind} name")
 
 
-def check_search(names: object) -> list[str]:
+def check_search(given: object) -> list[str]:
     """The names of the parameters that jobs are to be found by.
 
     Raises:
         InvalidValue: they are none.
     """
-    fits = isinstance(names, list | tuple) and len(names) <= SEARCH_MAX
-    if not fits or not all(isinstance(n, str) and _PARAM.fullmatch(n) for n in names):  # type: ignore[attr-defined]
+    fits = isinstance(given, list | tuple) and len(given) <= SEARCH_MAX
+    if not fits or not all(isinstance(n, str) and _PARAM.fullmatch(n) for n in given):  # type: ignore[attr-defined]
         raise InvalidValue(
-            "search", f"{names!r} will not do; give at most {SEARCH_MAX} names of parameters"
+            "search", f"{given!r} will not do; give at most {SEARCH_MAX} names of parameters"
         )
-    return list(dict.fromkeys(names))  # type: ignore[call-overload]
+    return list(dict.fromkeys(given))  # type: ignore[call-overload]
 
 
 def retry_policy(given: Mapping[str, Any]) -> RetryPolicy | None:

@@ -68,6 +68,12 @@ TABLE = {
         lambda client: client.pause_queue("elt"),
         "elt",
     ),
+    "flow in a queue of Jobdeck's own": Bad(
+        ("PATCH", "/flows/weather", {"queue": "BULK"}),
+        *(422, "queue", ("flows", "edit", "weather", "--queue", "BULK"), 2),
+        lambda client: client.edit_flow("weather", queue="BULK"),
+        "own work",
+    ),
     "limit of -1": Bad(
         ("PATCH", "/queues/etl", {"max_running": -1}),
         *(422, "max_running", ("queues", "limit", "etl", "--running", "-1"), 2),

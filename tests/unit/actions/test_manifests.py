@@ -37,6 +37,7 @@ def test_a_sound_one_passes() -> None:
     [
         ({"name": "a b"}, "name"),
         ({"queue": "all"}, "queue"),
+        ({"queue": "SCHEDULER"}, "queue"),
         ({"priority": 10**20}, "priority"),
         ({"steps": []}, "steps"),
         ({"steps": [StepManifest(name="a"), StepManifest(name="a")]}, "steps[1].name"),
