@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -11,8 +12,8 @@ from jobdeck.engine.batching import Meter
 from jobdeck.engine.catalogue import Catalogue, FlowConfig
 from jobdeck.engine.handed import Handed
 from jobdeck.engine.workers import WorkerProcess
-from jobdeck.store import parents
-from jobdeck.store.claims import Claimed, heads
+from jobdeck.store import parents, steps
+from jobdeck.store.claims import Claimed, claim, heads
 from jobdeck.store.limits import Allowance, Lane
 from jobdeck.store.outcomes import finish
 from jobdeck.store.steps import StepProgress
@@ -20,6 +21,15 @@ from jobdeck.worker.protocol import DoneStep, JobSpec
 
 _SMALL = 10
 """Batches up to this many jobs are not handed out ahead: latency matters more."""
+
+
+class Shares(NamedTuple):
+    """What each worker is to be handed, the jobs by their numbers as it is told of them, and
+    whether there may be more."""
+
+    of: dict[WorkerProcess, list[Handed]]
+    specs: dict[int, JobSpec]
+    more: bool
 
 
 class Dispatch:
@@ -52,7 +62,27 @@ class Dispatch:
         target, batch = self._target(), self._meter.batch
         return sum(max(1, int((target - worker.load) * batch)) for worker in workers)
 
-    def turn(
+    def claim(
+        self, conn: Connection, hungry: list[WorkerProcess], pool_id: int, now: Micros
+    ) -> Shares:
+        """Claim jobs for the hungry workers, as many as they are to be handed."""
+        lanes, allowed = self._catalogue.lanes(conn, now)
+        hungry, lanes, wanted = self._turn(conn, hungry, lanes, allowed)
+        if not wanted:
+            return Shares({}, {}, False)
+        claimed = claim(conn, lanes, wanted, pool_id, now, allowed)
+        # PostgreSQL passes over rows that another pool has locked, so few do not mean the last.
+        sqlite = conn.dialect.name == "sqlite"
+        more = len(claimed) >= wanted if sqlite else bool(claimed)
+        again = [row.job_id for row in claimed if row.claim > 1]
+        progress = steps.progress_of(conn, again) if again else {}
+        claimed = self._park(conn, claimed, progress, now)
+        shares, left = self._share(claimed, hungry)
+        finish(conn, [job.not_begun(now) for job in left])
+        jobs = [job for handed in shares.values() for job in handed]
+        return Shares(shares, {job.claimed.job_id: spec_of(job, progress) for job in jobs}, more)
+
+    def _turn(
         self,
         conn: Connection,
         hungry: list[WorkerProcess],
@@ -79,7 +109,7 @@ class Dispatch:
     def _room(self, workers: Sequence[WorkerProcess]) -> int:
         return sum(self._coroutines - len(worker.handed) for worker in workers)
 
-    def park(
+    def _park(
         self,
         conn: Connection,
         claimed: list[Claimed],
@@ -97,7 +127,7 @@ class Dispatch:
         finish(conn, [job.ending(Code.RUNNING, now, started_at=now) for job in parked])
         return [row for row in claimed if row.job_id not in waiting]
 
-    def share(
+    def _share(
         self, claimed: Sequence[Claimed], workers: Sequence[WorkerProcess]
     ) -> tuple[dict[WorkerProcess, list[Handed]], list[Handed]]:
         """Give every job to the least loaded worker; what fits nowhere is the second part."""

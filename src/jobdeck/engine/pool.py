@@ -24,7 +24,7 @@ from jobdeck.engine.batching import Meter
 from jobdeck.engine.calls import answer
 from jobdeck.engine.catalogue import Catalogue
 from jobdeck.engine.crew import Crew
-from jobdeck.engine.dispatch import Dispatch, spec_of
+from jobdeck.engine.dispatch import Dispatch, Shares
 from jobdeck.engine.doubt import Doubt
 from jobdeck.engine.ear import Ear
 from jobdeck.engine.handed import Handed
@@ -37,12 +37,12 @@ from jobdeck.engine.sifting import sift
 from jobdeck.engine.steady import SteadyClock
 from jobdeck.engine.told import Told
 from jobdeck.engine.workers import WorkerOptions, WorkerProcess
-from jobdeck.store import delays, pools, steps
-from jobdeck.store.claims import Begun, begin, claim
+from jobdeck.store import delays, pools
+from jobdeck.store.claims import Begun, begin
 from jobdeck.store.database import Store
 from jobdeck.store.outcomes import finish
 from jobdeck.store.watch import CommitWatch
-from jobdeck.worker.protocol import JobSpec, Reply
+from jobdeck.worker.protocol import Reply
 
 log = structlog.get_logger()
 
@@ -322,7 +322,7 @@ class Pool:
             number = self._look_around(conn, now, orders=look)
             # A job that ended may have made room under a limit.
             hungry = self._hungry() if look or self._more or self._inbox.outcomes else []
-            shares, specs = self._claim(conn, hungry, now)
+            shares, specs, self._more = self._claim(conn, hungry, now)
             self._notices.write(conn, now)
             flood = self._asleep and sum(map(len, shares.values())) > FLOOD
             if flood:
@@ -395,27 +395,11 @@ class Pool:
                 self._look = self._more = True
         return replies
 
-    def _claim(
-        self, conn: Connection, hungry: list[WorkerProcess], now: Micros
-    ) -> tuple[dict[WorkerProcess, list[Handed]], dict[int, JobSpec]]:
+    def _claim(self, conn: Connection, hungry: list[WorkerProcess], now: Micros) -> Shares:
         if not hungry:
-            return {}, {}
+            return Shares({}, {}, self._more)
         self._catalogue.refresh(conn, self._crew.loaded)
-        lanes, allowed = self._catalogue.lanes(conn, now)
-        hungry, lanes, wanted = self._dispatch.turn(conn, hungry, lanes, allowed)
-        if not wanted:
-            self._more = False
-            return {}, {}
-        claimed = claim(conn, lanes, wanted, self._lease.pool_id, now, allowed)
-        # PostgreSQL passes over rows that another pool has locked, so few do not mean the last.
-        self._more = bool(claimed) if not self.store.sqlite else len(claimed) >= wanted
-        again = [row.job_id for row in claimed if row.claim > 1]
-        progress = steps.progress_of(conn, again) if again else {}
-        claimed = self._dispatch.park(conn, claimed, progress, now)
-        shares, left = self._dispatch.share(claimed, hungry)
-        finish(conn, [job.not_begun(now) for job in left])
-        jobs = [job for handed in shares.values() for job in handed]
-        return shares, {job.claimed.job_id: spec_of(job, progress) for job in jobs}
+        return self._dispatch.claim(conn, hungry, self._lease.pool_id, now)
 
     def _go_to_sleep(self) -> None:
         """A worker has nothing to do: ask for a NOTIFY from now on. Whoever enqueued just before
