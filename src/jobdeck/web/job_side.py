@@ -12,6 +12,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import NotFound
 from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import ErrorGroup, Job
+from jobdeck.domain.states import Status
 from jobdeck.store import calls, error_groups, events, files, jobs, surroundings
 from jobdeck.store.surroundings import Happening
 from jobdeck.web import formats, job_items
@@ -86,7 +87,8 @@ def html(pages: Pages, conn: Connection, job: Job, group: ErrorGroup | None, now
         more_files=len(kept) - FILES,
         children=children,
         children_words=jobs_page.tree(counts) if counts else "",
-        more_children=bool(counts) and sum((counts or {}).values()) > CHILDREN,
+        children_failed=(counts or {}).get(Status.FAILED, 0),
+        more_children=total if (total := sum((counts or {}).values())) > CHILDREN else 0,
         calls=found[:CALLS],
         more_calls=len(found) > CALLS,
         events=noted[-EVENTS:],
