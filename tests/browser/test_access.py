@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from jobdeck.domain import clock
+from jobdeck.store import items
 from tests.browser.conftest import PHONE, WIDE, Site, Visit
 from tests.conftest import SKIPPED
 
@@ -53,6 +54,9 @@ def worked(site: Site) -> dict[str, int]:
     made["completed"] = site.world.run(
         "weather", clock.now() - 5_000_000, 1.0, result={"rows": list(range(40))}
     )
+    with site.store.write() as conn:
+        for job in (1, made["completed"]):
+            items.process(conn, items.Place(1, "mail", job), [f"{job}"], clock.now())
     return made
 
 
@@ -62,7 +66,7 @@ def worked(site: Site) -> dict[str, int]:
     [
         *("/", "/no"),
         *("/jobs", "/jobs?q=nothing", "/jobs?q=status:failed+duration:>0s"),
-        *("/errors", "/errors/1"),
+        *("/errors", "/errors/1", "/jobs/1/processed-items"),
         *("/logs", "/logs?q=nothing&range=custom"),
         *("/pipelines", "/pipelines?q=nothing", "/pipelines/weather", "/flows/weather-coast"),
     ],
@@ -76,7 +80,7 @@ def test_pages(
     theme: str,
 ) -> None:
     page = visit(site, path, size=size, theme=theme)
-    if path.startswith("/jobs") and size == PHONE:
+    if path.split("?", maxsplit=1)[0] == "/jobs" and size == PHONE:
         page.locator("label.fold-label").tap()
     check(page)
 

@@ -196,7 +196,8 @@ def find(
         raise InvalidValue("state", f"{state!r} is none of {', '.join(STATES)}")
     after = cursors.read(cursor, "items", 2, texts=True) if cursor else None
     where, values = _whose(flow_id, job)
-    values |= {"now": now, "scan": SCAN}
+    scan = SCAN if state else min(SCAN, limit + 1)
+    values |= {"now": now, "scan": scan}
     if source is not None:
         where.append("source = :source")
     if item:
@@ -220,7 +221,7 @@ def find(
             found.append(_record(row))
         if len(found) == limit and n + 1 < len(rows):
             return Page(found, cursors.write("items", [row[0], row[1]]), None)
-    more = len(rows) == SCAN
+    more = len(rows) == scan
     return Page(found, cursors.write("items", list(rows[-1][:2])) if more else None, None)
 
 
