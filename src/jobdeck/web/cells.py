@@ -4,10 +4,12 @@ times as long, and a list has hundreds of them."""
 from collections.abc import Callable, Sequence
 
 from markupsafe import Markup, escape
+from msgspec.json import encode
 
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.states import Status
+from jobdeck.store.charts import Bar
 from jobdeck.web import formats, status
 
 _IN_DIALOG = 'hx-target="#dialog-body" hx-swap="innerHTML" hx-sync="#dialog-body:replace"'
@@ -58,6 +60,26 @@ def trend(hours: Sequence[int], words: str) -> Markup:
         f'aria-label="{total} failures in the last {words}, at most {most} in an hour">'
         f'<rect class="trend-base" x="0" y="19.5" width="{width}" height="0.5"/>{bars}</svg>'
     )
+
+
+def points(bars: Sequence[Bar]) -> str:
+    """The bars for the script that draws them: seconds, and how many of each kind."""
+    return encode([[bar.at // SECOND, *_counts(bar)] for bar in bars]).decode()
+
+
+def point_rows(bars: Sequence[Bar]) -> Markup:
+    """The same as rows of a table, without empty bars."""
+    rows = (
+        f'<tr><th scope="row">{formats.exact(bar.at)}</th>'
+        f"{''.join(f'<td>{n}</td>' for n in _counts(bar))}</tr>"
+        for bar in bars
+        if any(_counts(bar))
+    )
+    return Markup("".join(rows))  # noqa: S704  (numbers alone)
+
+
+def _counts(bar: Bar) -> tuple[int, int, int, int]:
+    return bar.completed, bar.failed, bar.stopped, bar.open
 
 
 class Cells:

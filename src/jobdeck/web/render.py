@@ -105,6 +105,8 @@ class Pages:
             lasting=cells.lasting,
             pick=cells.pick,
             trend=cells.trend,
+            points=cells.points,
+            point_rows=cells.point_rows,
             opener=row.opener,
             icon_opener=row.icon_opener,
             choice=row.choice,

@@ -5,6 +5,7 @@ from markupsafe import Markup
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND
 from jobdeck.domain.states import Status
+from jobdeck.store.charts import Bar
 from jobdeck.web import cells
 from jobdeck.web.cells import Cells
 
@@ -56,3 +57,13 @@ def test_failures_of_each_hour_are_bars() -> None:
     assert '<rect x="4" y="0" width="3" height="20"/>' in drawn
     assert '<rect x="8" y="18" width="3" height="2"/>' in drawn
     assert drawn.count("<rect") == 3
+
+
+def test_bars_are_numbers_for_the_script_and_rows_for_readers() -> None:
+    bars = [Bar(at=NOW, completed=3, open=1), Bar(at=NOW + 60 * SECOND)]
+    start = NOW // SECOND
+    assert cells.points(bars) == f"[[{start},3,0,0,1],[{start + 60},0,0,0,0]]"
+    assert cells.point_rows(bars) == (
+        '<tr><th scope="row">2026-11-25 20:00:00 UTC</th>'
+        "<td>3</td><td>0</td><td>0</td><td>1</td></tr>"
+    )
