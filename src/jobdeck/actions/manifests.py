@@ -43,14 +43,14 @@ def check_manifest(manifest: PipelineManifest) -> None:
         _check_rule(rule, f"schedules[{index}]")
 
 
-def check_priority(priority: int) -> None:
-    """Refuse a priority beyond the limits.
+def check_priority(priority: object) -> None:
+    """Refuse a priority beyond the limits, or what is no number.
 
     Raises:
         InvalidValue: it is.
     """
-    if not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
-        raise InvalidValue("priority", f"{priority} is not within ±{PRIORITY_MAX:,}")
+    if not isinstance(priority, int) or not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
+        raise InvalidValue("priority", f"{priority} is no whole number within ±{PRIORITY_MAX:,}")
 
 
 def check_seconds(seconds: float | None, field: str) -> None:

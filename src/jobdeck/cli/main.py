@@ -64,9 +64,13 @@ for command in (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 done, 1 could not be done, 2 wrong usage."""
     from jobdeck.domain.errors import JobdeckError
+    from jobdeck.domain.names import check_text
 
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = jobdeck.main(arguments, prog_name="jobdeck", standalone_mode=False)
+        for each in given:
+            check_text(each, "arguments")
+        code = jobdeck.main(given, prog_name="jobdeck", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.UsageError as error:

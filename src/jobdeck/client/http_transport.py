@@ -82,8 +82,15 @@ class Connection:
         body: msgspec.Struct | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> bytes:
-        """The same, with the answer as it came."""
-        content = msgspec.json.encode(body) if body is not None else None
+        """The same, with the answer as it came.
+
+        Raises:
+            InvalidValue: the body holds what JSON cannot.
+        """
+        try:
+            content = msgspec.json.encode(body) if body is not None else None
+        except (TypeError, UnicodeEncodeError, RecursionError) as error:
+            raise InvalidValue("body", f"cannot be written as JSON: {error}") from None
         try:
             answer = self._http.request(
                 method,

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from jobdeck.domain import limits, retention
 from jobdeck.domain.errors import InvalidValue, Malformed
+from jobdeck.domain.names import check_text
 from jobdeck.domain.retention import Keep
 from jobdeck.domain.sizes import parse_size
 
@@ -173,6 +174,8 @@ def _convert(name: str, value: Any, where: str) -> Any:
         value = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(
             value.lower(), value
         )
+    if isinstance(value, str):
+        check_text(value, where)
     try:
         return msgspec.convert(value, _TYPES[name], strict=False)
     except msgspec.ValidationError as error:

@@ -8,6 +8,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import ANY, JobFilter, names
 from jobdeck.domain.filterterms import Term
+from jobdeck.domain.names import check_text
 from jobdeck.domain.numbers import must_read
 from jobdeck.domain.states import FINAL, Reason, Status
 
@@ -62,7 +63,7 @@ def parse(text: str, now: Micros) -> JobFilter:
     Raises:
         InvalidValue: a name or value that does not exist; the error names it.
     """
-    return of_terms(filterterms.split(text), now)
+    return of_terms(filterterms.split(check_text(text, "filter")), now)
 
 
 def of_terms(terms: Iterable[Term], now: Micros) -> JobFilter:

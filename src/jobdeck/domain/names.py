@@ -39,8 +39,13 @@ def check_text(text: str, field: str) -> str:
     """The text, if both databases can keep it.
 
     Raises:
-        InvalidValue: it holds a NUL character; the error names `field`.
+        InvalidValue: it holds a NUL character, or bytes that are no UTF-8, as Python hands them
+            on from command lines; the error names `field`.
     """
     if "\0" in text:
         raise InvalidValue(field, "holds a NUL character; remove it")
+    try:
+        text.isascii() or text.encode()
+    except UnicodeEncodeError:
+        raise InvalidValue(field, "holds what is no text in UTF-8; remove it") from None
     return text

@@ -39,6 +39,7 @@ def test_a_sound_one_passes() -> None:
         ({"queue": "all"}, "queue"),
         ({"queue": "SCHEDULER"}, "queue"),
         ({"priority": 10**20}, "priority"),
+        ({"priority": 1.5}, "priority"),
         ({"steps": []}, "steps"),
         ({"steps": [StepManifest(name="a"), StepManifest(name="a")]}, "steps[1].name"),
         ({"steps": [StepManifest(name="a", timeout_s=-1)]}, "steps[0].timeout_s"),

@@ -52,6 +52,7 @@ def test_help_loads_nothing_that_takes_time() -> None:
         (["jobs", "list", "--limit", "0"], "--limit"),
         (["jobs", "stop"], "ID"),
         (["--nothing"], "--nothing"),
+        (["jobs", "list", "\udcff"], "UTF-8"),
     ],
 )
 def test_wrong_usage_is_one_line(
