@@ -112,25 +112,31 @@ def test_a_stop_lets_the_job_end_by_itself(deck: Deck) -> None:
 def test_a_stop_that_is_not_heard_kills_after_the_grace_time(deck: Deck) -> None:
     """Also in C code that lets no other thread run."""
     deck.define("""
-        import ctypes, time
+        import ctypes, pathlib, time
+
+        sleep = ctypes.PyDLL(None).sleep
 
         @job
-        def deaf() -> None:
+        def deaf(flag: str) -> None:
             while True:
                 try:
+                    pathlib.Path(flag).touch()
                     time.sleep(60)
                 except BaseException:
                     pass
 
         @job
-        def stuck() -> None:
-            ctypes.PyDLL(None).sleep(60)
+        def stuck(flag: str) -> None:
+            pathlib.Path(flag).touch()
+            sleep(60)
     """)
     deck.start_pool(workers=2, grace_s=0.3)
-    ids = [deck.enqueue(flow)[0] for flow in ("deaf", "stuck")]
+    flags = [deck.folder / flow for flow in ("deaf", "stuck")]
+    ids = [deck.enqueue(flag.name, flag=str(flag))[0] for flag in flags]
     workers = []
-    for job_id in ids:
+    for job_id, flag in zip(ids, flags, strict=True):
         deck.wait(job_id, Status.RUNNING)
+        wait_for("it to hear nothing", flag.exists)
         workers.append(deck.worker_of(job_id))
         deck.request_stop(job_id)
     for job_id in ids:
