@@ -18,7 +18,8 @@ from jobdeck.domain.filters import ROWS_MAX, JobFilter, Page, names
 from jobdeck.domain.records import Job
 from jobdeck.domain.states import CODES, FINAL, Code, Status
 from jobdeck.store import counters, cursors, listing, periods, sources, walks
-from jobdeck.store.tables import delayed, flows, pipelines, queues, ready, running, volume
+from jobdeck.store.names import known_flows
+from jobdeck.store.tables import delayed, queues, ready, running, volume
 from jobdeck.store.volume import FINE_S, SPANS
 
 BARS = 72
@@ -164,8 +165,7 @@ def _whole(start: Micros, end: Micros, bar_s: int) -> tuple[Micros, Micros]:
 
 def _flow_ids(conn: Connection, wanted: JobFilter) -> list[int]:
     """All that may have such jobs: the volume is kept by flow."""
-    query = select(flows.c.id, flows.c.name, pipelines.c.name)
-    rows = conn.execute(query.join(pipelines, pipelines.c.id == flows.c.pipeline_id)).fetchall()
+    rows = known_flows(conn)
     for text, place in ((wanted.flow, 1), (wanted.pipeline, 2)):
         named, others = names(text)
         if named:

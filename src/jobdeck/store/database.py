@@ -3,10 +3,10 @@
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -24,6 +24,8 @@ from jobdeck.store.failures import explain, is_busy, is_operational
 from jobdeck.store.values import driver
 from jobdeck.store.wake import Listener, PostgresListener, SocketListener, poke_socket
 
+T = TypeVar("T")
+
 LOCK_WAIT_S = 20.0
 LOCK_RETRY_S = 0.0003
 # A connection to PostgreSQL that rested for longer is tried before it is used.
@@ -37,6 +39,17 @@ TOLD = "told"
 FOUND = "found"
 # Connections kept for writing.
 KEPT = 4
+
+
+def once(conn: Connection, what: Hashable, read: Callable[[], T]) -> T:
+    """What `read` gives, which those who only read ask for once."""
+    found = conn.info.get(FOUND)
+    if found is None:
+        return read()
+    if what not in found:
+        found[what] = read()
+    known: T = found[what]
+    return known
 
 
 def parse_url(text: str) -> URL:

@@ -16,20 +16,13 @@ from jobdeck.domain.retry import RetryPolicy
 from jobdeck.domain.schema import ParamsCheck
 from jobdeck.domain.states import FINAL
 from jobdeck.store import counters, followers, limits, queues
-from jobdeck.store.names import missing
+from jobdeck.store.names import known_flows, missing
 from jobdeck.store.pipelines import decode_manifest
 from jobdeck.store.tables import fires, flows, pipelines, schedules, versions
 from jobdeck.store.tables import queues as queue_rows
 from jobdeck.store.values import AnyRow, decode, driver, encode
 
 _decode_retry = msgspec.json.Decoder(RetryPolicy).decode
-
-_KNOWN = (
-    select(flows.c.id, flows.c.name, pipelines.c.name.label("pipeline"))
-    .join(pipelines, pipelines.c.id == flows.c.pipeline_id)
-    .where(flows.c.removed_at.is_(None))
-    .order_by(flows.c.name)
-)
 
 Stamp = tuple[int, Micros, int | None, Micros]
 """Changes whenever a flow or its pipeline does: the flow's number and last update, the
@@ -73,7 +66,8 @@ def all(conn: Connection, pipeline: str = "") -> list[Flow]:  # noqa: A001
 def known(conn: Connection) -> list[tuple[int, str, str]]:
     """The number and name of every flow with the name of its pipeline, in the order of their
     names."""
-    return [(row.id, row.name, row.pipeline) for row in conn.execute(_KNOWN)]
+    living = (each for each in known_flows(conn) if not each.removed)
+    return sorted(((each.id, each.name, each.pipeline) for each in living), key=lambda e: e[1])
 
 
 def names(conn: Connection, pipeline: str = "") -> list[str]:

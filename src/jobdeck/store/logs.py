@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, select, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, select, text
 
 from jobdeck.domain.errors import InvalidValue
 from jobdeck.domain.filters import ROWS_MAX
@@ -132,9 +132,10 @@ def walk(
 ) -> Select[*tuple[Any, ...]]:
     """The job's lines with the numbers from `low` to `high`."""
     where = text(" AND ".join(walks.within(conn, _OF_JOB)))
+    binds = {"job_id": job_id, "low": low, "high": high}
     return (
         select(logs)
-        .where(where.bindparams(job_id=job_id, low=low, high=high))
+        .where(where.bindparams(*(bindparam(n, v, BigInteger) for n, v in binds.items())))
         .order_by(text(walks.order(conn, _OF_JOB, descending=newest_first)))
     )
 

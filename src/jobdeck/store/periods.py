@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from jobdeck.domain.clock import SECOND, Micros
-from jobdeck.store.database import FOUND
+from jobdeck.store.database import once
 from jobdeck.store.values import NUMBER_MAX
 
 SLACK = 60 * SECOND
@@ -20,11 +20,7 @@ def numbers(conn: Connection, after: Micros | None, before: Micros | None) -> tu
     """The smallest and largest number between which all jobs created from `after` on and before
     `before` lie, with some others. An empty range has the smallest above the largest. Who reads
     asks for each range once."""
-    found = conn.info.get(FOUND, {})
-    if (after, before) not in found:
-        found[after, before] = _numbers(conn, after, before)
-    numbers: tuple[int, int] = found[after, before]
-    return numbers
+    return once(conn, (after, before), lambda: _numbers(conn, after, before))
 
 
 def _numbers(conn: Connection, after: Micros | None, before: Micros | None) -> tuple[int, int]:

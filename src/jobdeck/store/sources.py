@@ -11,7 +11,8 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.filters import JobFilter, names
 from jobdeck.domain.states import CODES, FINAL, Code, Status
 from jobdeck.store import conditions, params, periods
-from jobdeck.store.tables import counters, flows, pipelines, queues
+from jobdeck.store.names import known_flows
+from jobdeck.store.tables import counters, queues
 from jobdeck.store.values import NUMBER_MAX, is_number
 
 LANES_ROWS = 10_000
@@ -295,8 +296,7 @@ def _flow_ids(conn: Connection, wanted: JobFilter, made: Plan) -> list[int] | No
     """The flows that the filter names; None: it names none, or only some that are not meant."""
     if not wanted.flow and not wanted.pipeline:
         return None
-    query = select(flows.c.id, flows.c.name, pipelines.c.name).order_by(flows.c.id)
-    rows = conn.execute(query.join(pipelines, pipelines.c.id == flows.c.pipeline_id)).fetchall()
+    rows = known_flows(conn)
     found: set[int] | None = None
     excluded: set[int] = set()
     for text, place in ((wanted.flow, 1), (wanted.pipeline, 2)):
