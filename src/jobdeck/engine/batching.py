@@ -15,6 +15,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._mean_s: dict[int, float] = {}
+        self.most = BATCH_JOBS
         self.batch = 1
         """The batch of the flow that was measured last: what to claim next for each worker."""
 
@@ -36,7 +37,7 @@ class Meter:
         mean = self._mean_s.get(flow_id)
         if mean is None:
             return 1
-        return int(min(max(BATCH_S / max(mean, 1e-9), 1), BATCH_JOBS))
+        return int(min(max(BATCH_S / max(mean, 1e-9), 1), self.most))
 
     def cost(self, flow_id: int) -> float:
         """The part of a batch that one job of the flow takes up."""

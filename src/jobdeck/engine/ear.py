@@ -1,10 +1,13 @@
 """What a pool hears from those who enqueue."""
 
 import selectors
+import time
 
 from jobdeck.domain.errors import StoreError
 from jobdeck.store.database import Store
 from jobdeck.store.wake import Listener
+
+CALLERS_S = 0.1
 
 
 class Ear:
@@ -15,6 +18,7 @@ class Ear:
         self._selector = selector
         self._listener: Listener | None = None
         self._heard = False
+        self._heard_at = -CALLERS_S
 
     def listen(self) -> bool:
         """Listen; whether it had not until now, so that something may have been missed."""
@@ -29,6 +33,11 @@ class Ear:
         heard, self._heard = self._heard, False
         return heard
 
+    def waited_for(self) -> bool:
+        """Whether somebody probably waits for SQLite's lock: whoever has enqueued a moment ago
+        often does so again, and is to find short transactions."""
+        return self._store.sqlite and time.monotonic() - self._heard_at < CALLERS_S
+
     def close(self) -> None:
         """Listen no more."""
         if self._listener is not None:
@@ -37,7 +46,7 @@ class Ear:
     def _on_poke(self) -> None:
         listener = self._listener
         assert listener is not None
-        self._heard = True
+        self._heard, self._heard_at = True, time.monotonic()
         try:
             listener.drain()
         except StoreError:

@@ -18,7 +18,13 @@ from sqlalchemy import Connection
 from jobdeck.domain import clock
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.errors import StoreError, StoreUnreachable
-from jobdeck.domain.limits import COROUTINES, HEARTBEAT_S, STOP_GRACE_S
+from jobdeck.domain.limits import (
+    BATCH_JOBS,
+    BATCH_JOBS_SHARED,
+    COROUTINES,
+    HEARTBEAT_S,
+    STOP_GRACE_S,
+)
 from jobdeck.engine import endings
 from jobdeck.engine.batching import Meter
 from jobdeck.engine.calls import answer
@@ -399,6 +405,7 @@ class Pool:
         if not hungry:
             return Shares({}, {}, self._more)
         self._catalogue.refresh(conn, self._crew.loaded)
+        self._meter.most = BATCH_JOBS_SHARED if self._ear.waited_for() else BATCH_JOBS
         return self._dispatch.claim(conn, hungry, self._lease.pool_id, now)
 
     def _go_to_sleep(self) -> None:
