@@ -59,7 +59,6 @@ IdempotencyKey = Annotated[
         name=HEADER,
         description="Another call with the same key and the same content within 24 hours creates "
         "nothing: the jobs of the first one answer it",
-        max_length=1000,
     ),
 ]
 
