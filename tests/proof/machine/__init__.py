@@ -20,6 +20,7 @@ class StoreMachine(Creating, Items, Operators, Bulk, Ticks, Checks):
         self.enqueue([(at % 3, 0, 0) for at in range(8)] + [(0, 0, 3)], undone=False)
         self.claim(0, 3, begins=True)
         self.claim(1, 2, begins=False)
+        self.spread(self.model.jobs[1], self.flow_ids[2], 0, 2, "never", waits=True)
 
 
 __all__ = ["StoreMachine"]

@@ -52,6 +52,8 @@ class Asked:
         self.memory: dict[str, Any] = {}
         self.tree: list[int] = []
         """Those whose children come next, if the process lives."""
+        self.owed: set[int] = set()
+        """Those whose children are still to come, whoever does it."""
 
 
 class Bulk(Stand):
@@ -146,6 +148,7 @@ class Bulk(Stand):
         assert job.stop or code != Code.STOPPED
         if code == Code.COMPLETED:
             assert all(told.items.values())
+            assert not told.owed
         with self.store.write() as conn:
             assert ended.finish(conn, [ending])
         self.hand_out = None
@@ -211,10 +214,12 @@ class Bulk(Stand):
         jobs = [self.model.jobs[each] for each in done]
         if again or self.model.open_children(jobs):
             told.tree = done + again
+            told.owed.update(told.tree)
 
     def _descended(self, told: Asked, before: dict[str, Any]) -> None:
         del before
         level = [self.model.jobs[each] for each in told.tree if each in self.model.jobs]
+        told.owed.difference_update(told.tree)
         told.tree = []
         while level := self.model.open_children(level):
             self.model.stop_some(level, told.order.action)

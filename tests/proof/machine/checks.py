@@ -44,7 +44,7 @@ class Checks(Stand):
             )
             numbers = {tuple(row[:3]): int(row[3]) for row in sums if row[3]}
             seen = jobs.statuses(conn, list(own))
-        assert set(own) == set(model.jobs)
+        assert set(own) == set(model.jobs), f"{set(own) ^ set(model.jobs)} of {sorted(own)}"
         assert numbers == model.counters()
         assert unsuccessful == {
             j.id: int(j.code) for j in model.at("ended") if j.code != Code.COMPLETED

@@ -54,11 +54,11 @@ class Creating(Stand):
     @rule(kinds=KINDS, undone=st.sampled_from((False, False, False, True)))
     def enqueue(self, kinds: list[tuple[int, int, int]], undone: bool) -> None:
         new = [self.job_of(self.flow_ids[flow], *rest) for flow, *rest in kinds]
-        with self.store.write() as conn:
-            ids = enqueue(conn, new, self.now)
-            if undone:
-                conn.rollback()
-                return
+        try:
+            with Mortal(self.store, lives=0 if undone else 1).write() as conn:
+                ids = enqueue(conn, new, self.now)
+        except Died:
+            return
         for job_id, job in zip(ids, new, strict=True):
             self.note(job_id, job)
 
@@ -151,7 +151,8 @@ class Creating(Stand):
             )
             for flow, priority, delay in kinds
         ]
-        self.caller = self.callers.enter_context(self.store.write())
+        self.caller = self.callers.enter_context(self.store.writer.connect())
+        self.caller.begin()
         ids = create_within(
             *(Borrower(self.store), self.caller, self.store, items),
             *(Origin(source="sdk"), Recipes()),
@@ -165,7 +166,9 @@ class Creating(Stand):
     @rule(commits=st.booleans())
     def end_a_transaction(self, commits: bool) -> None:
         """The caller commits, or takes everything back."""
-        if not commits:
+        if commits:
+            self.caller.commit()
+        else:
             self.caller.rollback()
         self.callers.close()
         in_hand, self.in_hand = self.in_hand, []

@@ -40,16 +40,18 @@ class Items(Pools):
     @precondition(lambda self: self.handed)
     @rule(
         data=st.data(),
-        asked=st.lists(st.tuples(DEEDS, KEYS), min_size=1, max_size=4),
-        ends=st.booleans(),
+        asked=st.lists(st.tuples(DEEDS, KEYS), min_size=1, max_size=8),
+        ends=st.integers(0, 7),
     )
     def take_items(
-        self, data: st.DataObject, asked: list[tuple[str, list[str]]], ends: bool
+        self, data: st.DataObject, asked: list[tuple[str, list[str]]], ends: int
     ) -> None:
-        """Some of those who asked end then."""
+        """They ask by turns, and one of them ends meanwhile."""
         some = self.some_handed(data, 3)
         for at, (do, keys) in enumerate(asked):
             handed = some[at % len(some)]
+            if at == ends:
+                self.end(data, some[-1:])
             body = {"do": do, "source": "", "keys": keys, "for_s": HOLD_S}
             job: Any = SimpleNamespace(claimed=handed.row, key=handed.key)
             with self.store.write() as conn:
@@ -60,8 +62,6 @@ class Items(Pools):
                 assert (reply.error, reply.value) == ("", expected)
             else:
                 assert "no longer" in reply.error
-        if ends:
-            self.end(data, some)
 
     def _do(self, do: str, mine: Job, key: str) -> bool:
         """What becomes of one; whether it is told of."""

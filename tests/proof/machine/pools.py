@@ -17,7 +17,7 @@ from jobdeck.store.steps import StepRow
 from tests.proof.machine.model import Job, Key
 from tests.proof.machine.stand import POOLS, Stand
 
-FATES = ("completed", "failed", "retrying", "stopped", "lost", "back", "parked")
+FATES = ("completed", "completed", "failed", "retrying", "stopped", "lost", "back", "parked")
 FINAL = (Code.COMPLETED, Code.FAILED, Code.STOPPED)
 TIMES = (0, 1, 2, 3, 4, 4, 45, 70, 200, 25_000, 90_000)
 
@@ -169,6 +169,12 @@ class Pools(Stand):
     ) -> None:
         job = data.draw(st.sampled_from(self._begun()))
         flow = self.flow_ids[data.draw(st.integers(0, 2))]
+        self.spread(job, flow, start, many, fails_when, waits)
+
+    def spread(
+        self, job: Job, flow: int, start: int, many: int, fails_when: str, waits: bool
+    ) -> None:
+        """The job makes so many children of that flow, and waits for them or not yet."""
         new = [self.job_of(flow, parent_id=job.id) for _ in range(many)]
         with self.store.write() as conn:
             steps.save(conn, [self._step(job, "running")])
