@@ -17,7 +17,7 @@ from jobdeck.store.tables import metadata
 from tests.proof.machine import StoreMachine
 
 SHORT = settings(
-    max_examples=16,
+    max_examples=8,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -109,6 +109,19 @@ def test_a_retry_finds_what_its_job_had_claimed(store: Store) -> None:
     assert states(store)["b"] == "claimed"
 
 
+def test_a_retry_may_take_what_another_job_had_put_off(store: Store) -> None:
+    first, second = start(store), start(store)
+    take(store, first, "a")
+    with store.write() as conn:
+        items.defer(conn, items.Place(1, "", first), ["a"], START)
+    assert take(store, second, "a") == "a"
+    end(store, second, Code.FAILED)
+    settle(store, UNTIL)
+    with store.write() as conn:
+        assert stops.reopen(conn, second, now=UNTIL)
+    assert take(store, second, "a", now=UNTIL) == "a"
+
+
 def test_an_item_is_put_off_three_times(store: Store) -> None:
     for n in range(4):
         job = start(store)

@@ -1,6 +1,7 @@
 """What must be done by exactly one process: firing schedules, finding dead pools, trimming."""
 
 import threading
+import time
 
 import structlog
 
@@ -27,7 +28,7 @@ from jobdeck.store.database import Store
 log = structlog.get_logger()
 
 TURN_S = 0.5
-TRIM_EVERY = 60 * SECOND
+TRIM_EVERY_S = 60
 KEEP_CHANGES = 600 * SECOND
 KEEP_FIRES = 7 * 86400 * SECOND
 KEEP_ERRORS = 90 * 86400 * SECOND
@@ -46,7 +47,7 @@ class Maintenance:
         self.reaper = Reaper(store)
         self._indexer = Indexer(store)
         self._housework = Housework(store)
-        self._trim_at = 0
+        self._trim_at = 0.0  # by a clock that nobody sets
         self._leftovers = Leftovers(store)
         self._end = threading.Event()
 
@@ -81,7 +82,7 @@ class Maintenance:
         now = clock.now()
         if self._tidying is not None:
             self._tidying.turn(now)
-        if now >= self._trim_at:
+        if time.monotonic() >= self._trim_at:
             with self._store.write() as conn:
                 changes.trim(conn, now - KEEP_CHANGES)
                 sessions.purge(conn, now)
@@ -90,7 +91,7 @@ class Maintenance:
                 error_groups.trim(conn, now, KEEP_ERRORS)
                 more = volume.trim(conn, now)
             more = self._leftovers.tidy(now) or more
-            self._trim_at = now + (SECOND if more else TRIM_EVERY)
+            self._trim_at = time.monotonic() + (1 if more else TRIM_EVERY_S)
         due = self._scheduler.next_due()
         if due is None:
             return TURN_S

@@ -12,6 +12,7 @@ from jobdeck.domain.clock import Micros
 from jobdeck.domain.records import Schedule
 from jobdeck.domain.states import Code
 from jobdeck.domain.ticks import Overlap
+from jobdeck.engine.steady import SteadyClock
 from jobdeck.store import changes, events, queues, schedules, triggered
 from jobdeck.store.database import Store
 
@@ -26,6 +27,7 @@ class Scheduler:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._has_queue = False
+        self._steady: SteadyClock | None = None
 
     def fire_due(self, now: Micros) -> int:
         """Create the jobs that are due; gives how many."""
@@ -33,6 +35,7 @@ class Scheduler:
             with self._store.write() as conn:
                 queues.ensure(conn, SCHEDULER, builtin=True)
             self._has_queue = True
+        self._follow_clock(now)
         with self._store.read() as conn:
             due = schedules.due(conn, now)
         if not due:
@@ -47,6 +50,15 @@ class Scheduler:
                 if schedule is not None:
                     fired += self._fire(conn, schedule, now)
         return fired
+
+    def _follow_clock(self, now: Micros) -> None:
+        if self._steady is not None and self._steady.moved() >= 0:
+            return
+        self._steady = self._steady or SteadyClock()
+        with self._store.write() as conn:
+            changed = schedules.follow_clock(conn, now)
+        if changed:
+            log.warning("schedules follow a clock that was set back", schedules=changed)
 
     def _paused(self, conn: Connection) -> bool:
         return queues.ensure(conn, SCHEDULER, builtin=True) in queues.paused(conn)

@@ -287,7 +287,9 @@ def settle(conn: Connection, now: Micros, after: int = 0, limit: int = 1000) -> 
     else:
         # A retry of the job finds what it had claimed, as long as the claim would have held.
         mine += " AND expires_at <= :now"
-        sql = "UPDATE processed_items SET state = 'deferred', expires_at = :forget WHERE {some}"
+        # Free for any job, also for this one: it was another that put it off.
+        sql = "UPDATE processed_items SET state = 'deferred', job_id = 0, expires_at = :forget "
+        sql += "WHERE {some}"
         done = _some(conn, sql, f"{mine} AND deferrals > 0", values)
         done += _some(conn, "DELETE FROM processed_items WHERE {some}", mine, values)
     return int(job_id) - (done >= limit)

@@ -209,6 +209,23 @@ def drop_missed(conn: Connection, now: Micros) -> None:
         advance(conn, schedule.id, times(schedule).after(now))
 
 
+def follow_clock(conn: Connection, now: Micros) -> int:
+    """Let those fire at their next tick from now on that have gone farther, since the clock was
+    set back meanwhile; gives how many. Ticks that have fired do not fire again."""
+    active = [_record(row, None) for row in conn.execute(_select().where(_ACTIVE))]
+    found = [take(conn, each.id) for each in active if _is_ahead(each, now)]
+    taken = [schedule for schedule in found if schedule is not None]
+    ahead = [schedule for schedule in taken if _is_ahead(schedule, now)]
+    for schedule in ahead:
+        advance(conn, schedule.id, times(schedule).after(now))
+    return len(ahead)
+
+
+def _is_ahead(schedule: Schedule, now: Micros) -> bool:
+    first = None if schedule.next_at is None else times(schedule).after(now)
+    return first is not None and schedule.next_at is not None and first < schedule.next_at
+
+
 def claim_fire(conn: Connection, schedule_id: int, fire_at: Micros) -> bool:
     """Take it upon this transaction to fire that tick; False: another one did."""
     row = insert_into(conn, fires).values(schedule_id=schedule_id, fire_at=fire_at)

@@ -13,6 +13,7 @@ from jobdeck.domain.filters import JobFilter
 from jobdeck.domain.records import Job, Schedule
 from jobdeck.domain.states import Reason, Status
 from jobdeck.engine.scheduler import Scheduler
+from jobdeck.engine.steady import SteadyClock
 from jobdeck.store import counters, events, jobs, pipelines, queues, schedules, stops
 from jobdeck.store.claims import claim
 from jobdeck.store.database import Store
@@ -114,6 +115,22 @@ def test_a_tick_fires_once_even_if_its_schedule_is_set_back(deck: Deck) -> None:
         schedules.advance(conn, number, NOW + MINUTE)
     assert deck.fire(1) == 0
     assert deck.get(number).next_at == NOW + 2 * MINUTE
+
+
+def test_a_clock_that_was_hours_ahead_silences_no_schedule(
+    deck: Deck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = deck.schedule()
+    assert deck.fire(1) == 1
+    assert deck.fire(180) == 1
+    with monkeypatch.context() as back:
+        back.setattr(SteadyClock, "moved", lambda _: -179 * MINUTE)
+        assert deck.fire(2) == 0
+    assert deck.get(number).next_at == NOW + 3 * MINUTE
+    assert [deck.fire(minutes) for minutes in (3, 4, 179, 180, 181)] == [1, 1, 1, 0, 1]
+    deck.fire(240)
+    assert Scheduler(deck.store).fire_due(NOW + 182 * MINUTE) == 0
+    assert deck.fire(183) == 1
 
 
 MISFIRES: list[tuple[str, list[float]]] = [
