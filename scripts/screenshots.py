@@ -141,6 +141,7 @@ def _take(browser: Browser, site: Site, pictures: list[Picture], folder: Path) -
             page = context.new_page()
             page.goto(f"{site.address}/sign-in?token={TOKEN}")
             for picture in pictures:
+                site.world.beat()
                 page.goto(f"{site.address}{picture.path}")
                 _settle(page, picture)
                 path = folder / f"{picture.name}-{size[0]}-{theme}.png"

@@ -106,6 +106,11 @@ class World:
             self.worker = ids[0]
             changes.add(conn, now, [("pool", str(self.pool), "started")])
 
+    def beat(self) -> None:
+        """Let the pool say that it lives."""
+        with self.store.write() as conn:
+            pools.beat(conn, self.pool, clock.now(), 61_500)
+
     def create(
         self, flow: str, *, at: Micros | None = None, params: Any = None, **more: Any
     ) -> int:
