@@ -26,6 +26,7 @@
   }
 
   async function ask(input) {
+    clearTimeout(timer); // or its answer would take away what was chosen meanwhile
     const mine = ++asked;
     const query = new URLSearchParams({ q: input.value, at: input.selectionStart });
     let text = "";
