@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from jobdeck.actions import creation
 from jobdeck.actions import jobs as actions
@@ -85,6 +86,23 @@ def test_a_day_later_the_key_is_new(store: Store) -> None:
         assert idempotency.purge(conn, clock.now()) == 0
         assert idempotency.purge(conn, clock.now() + idempotency.KEEP) == 1
         assert conn.exec_driver_sql(old).scalar_one() == 0
+
+
+@pytest.mark.parametrize("database", ["postgres"])
+def test_a_key_that_is_forgotten_meanwhile_is_a_new_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    define(store)
+    first = create(store)
+
+    def late(*columns: Any) -> Any:
+        monkeypatch.undo()
+        with store.write() as other:
+            assert idempotency.purge(other, clock.now() + idempotency.KEEP) == 1
+        return select(*columns)
+
+    monkeypatch.setattr("jobdeck.store.idempotency.select", late)
+    assert create(store).id > first.id
 
 
 def test_many_go_on_where_they_were_broken_off(

@@ -23,9 +23,11 @@ def begin(conn: Connection, key: str, digest: str, now: Micros) -> tuple[str, li
     new = insert_into(conn, idempotency_keys).values(
         key=key, digest=digest, job_ids="[]", until=now + KEEP
     )
-    conn.execute(new.on_conflict_do_nothing())
-    query = select(k.digest, k.job_ids).where(k.key == key).with_for_update()
-    row = conn.execute(query).one()
+    row = None
+    while row is None:  # one that was there may just be forgotten
+        conn.execute(new.on_conflict_do_nothing())
+        query = select(k.digest, k.job_ids).where(k.key == key).with_for_update()
+        row = conn.execute(query).first()
     return row.digest, [Kept(-each) if each < 0 else each for each in decode(row.job_ids)]
 
 

@@ -9,6 +9,8 @@ from unittest.mock import patch
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from msgspec import structs
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from jobdeck.actions import creation
 from jobdeck.actions import jobs as asked
@@ -44,6 +46,10 @@ class Creating(Stand):
         super().__init__()
         self.requests: dict[str, Request] = {}
         self.callers = ExitStack()
+        # Nobody ends a caller's transaction on PostgreSQL because it rests.
+        self.engine = self.store.writer
+        if not self.store.sqlite:
+            self.engine = create_engine(self.store.url, poolclass=NullPool)
         self.in_hand: list[tuple[int, NewJob]] = []
         """What a caller's transaction that has not ended would create."""
 
@@ -151,7 +157,7 @@ class Creating(Stand):
             )
             for flow, priority, delay in kinds
         ]
-        self.caller = self.callers.enter_context(self.store.writer.connect())
+        self.caller = self.callers.enter_context(self.engine.connect())
         self.caller.begin()
         ids = create_within(
             *(Borrower(self.store), self.caller, self.store, items),
