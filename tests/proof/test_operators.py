@@ -7,19 +7,22 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
 from sqlalchemy import func, select
 
 from jobdeck.actions import bulk
 from jobdeck.actions import jobs as asked
 from jobdeck.domain import clock
 from jobdeck.domain.bulk import Order
+from jobdeck.domain.clock import SECOND
 from jobdeck.domain.errors import NotFound, WrongState
 from jobdeck.domain.states import Code
-from jobdeck.store import cleanup, flows
+from jobdeck.store import cleanup, flows, schedules
 from jobdeck.store import tables as t
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob, enqueue
 from tests.integration.hands import ANA, Hands, define
+from tests.integration.launched import until
 
 JOBS = 40
 Deed = Callable[[list[int]], object]
@@ -114,3 +117,36 @@ def check(store: Store) -> None:
     assert counted == dict(Counter((int(status[n]), own[n].queue_id) for n in own))
     assert volume == dict(Counter(int(status[n]) for n in own if n not in open_))
     assert grouped == sum(row.status == Code.FAILED for row in own.values())
+
+
+@pytest.mark.parametrize("database", ["postgres"])
+@pytest.mark.parametrize("how", ["resumed", "held"])
+def test_a_schedule_that_is_edited_meanwhile_ticks_by_its_new_times(store: Store, how: str) -> None:
+    define(store, "weather")
+    now = clock.now()
+    later = now + 600 * SECOND
+    with store.write() as conn:
+        made = schedules.create(conn, flow="weather", interval_s=60.0, misfire="skip", now=now)
+        if how == "resumed":
+            schedules.pause(conn, made.id, by="ana", reason="", now=now)
+
+    def other() -> None:
+        with store.write() as conn:
+            if how == "resumed":
+                schedules.resume(conn, made.id, later)
+            else:
+                schedules.drop_missed(conn, later)
+
+    def waits() -> bool:
+        with store.read() as conn:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            return bool(conn.exec_driver_sql(query).scalar())
+
+    thread = threading.Thread(target=other)
+    with store.write() as conn:
+        schedules.edit(conn, made.id, {"interval_s": 7200.0}, later)
+        thread.start()
+        until(waits, "the other one to wait")
+    thread.join()
+    with store.read() as conn:
+        assert schedules.get(conn, made.id).next_at == now + 7200 * SECOND

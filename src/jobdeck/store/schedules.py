@@ -154,6 +154,7 @@ def resume(conn: Connection, schedule_id: int, now: Micros) -> bool:
     Raises:
         NotFound: there is no such schedule.
     """
+    conn.execute(select(schedules.c.id).where(schedules.c.id == schedule_id).with_for_update())
     old = get(conn, schedule_id)
     values: dict[str, Any] = {"paused_at": None, "paused_by": "", "paused_reason": ""}
     if old.misfire == Misfire.SKIP:
@@ -204,7 +205,8 @@ def drop_missed(conn: Connection, now: Micros) -> None:
     query = _select().where(
         schedules.c.next_at <= now, schedules.c.misfire == Misfire.SKIP, _ACTIVE
     )
-    for row in conn.execute(query).fetchall():
+    # Locked, or the times would be those from before an edit.
+    for row in conn.execute(query.with_for_update(of=schedules)).fetchall():
         schedule = _record(row, None)
         advance(conn, schedule.id, times(schedule).after(now))
 
