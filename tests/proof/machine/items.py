@@ -46,8 +46,14 @@ class Items(Pools):
     def take_items(
         self, data: st.DataObject, asked: list[tuple[str, list[str]]], ends: int
     ) -> None:
-        """They ask by turns, and one of them ends meanwhile."""
-        some = self.some_handed(data, 3)
+        """Jobs of one flow ask by turns, and one of them ends meanwhile."""
+        [first] = self.some_handed(data, 1)
+        others = [
+            handed
+            for handed in self.handed
+            if handed.row.flow_id == first.row.flow_id and self.model.holds(handed.key)
+        ]
+        some = [*others[-2:], first]
         for at, (do, keys) in enumerate(asked):
             handed = some[at % len(some)]
             if at == ends:
