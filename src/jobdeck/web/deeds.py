@@ -246,7 +246,7 @@ def done(pages: Pages, request: AnyRequest, told: Done) -> Response[Any]:
             "address": pages.url(told.link) if told.link else "",
             "watch": told.watch,
         }
-        trigger = json.dumps({"jobdeck:done": detail})
+        trigger = json.dumps({"jobdeck:acted": None, "jobdeck:done": detail})
         response = Response(None, status_code=204, headers={"HX-Trigger": trigger})
     if told.watch is not None:
         watching.add(pages, request, response, told.watch)
@@ -266,7 +266,7 @@ def _report(pages: Pages, request: AnyRequest, told: Report) -> Response[Any]:
         made = Done(notice=text, to=told.to, tone="completed", link=link, watch=job)
         return done(pages, request, made)
     count = f"{formats.number(failed)} of {formats.number(len(outcomes))} failed"
-    return pages.page(
+    response = pages.page(
         request,
         "outcomes.html" if is_part(request) else "outcomes_page.html",
         noun=told.noun,
@@ -275,6 +275,8 @@ def _report(pages: Pages, request: AnyRequest, told: Report) -> Response[Any]:
         title=told.title or count,
         outcomes=outcomes,
     )
+    response.headers["HX-Trigger"] = "jobdeck:acted"
+    return response
 
 
 def _redirect(

@@ -127,10 +127,12 @@
   // ---- Putting parts in place ----
 
   // While somebody reads a list, its rows change in place but none come, go or move.
-  // What somebody has just done here shows at once.
+  // What somebody has just done here shows at once, or when the dialog that tells of it is closed.
   const OWN = 3000;
   let acted = -OWN;
-  const reading = (table) => performance.now() - acted > OWN && looksRead(table);
+  let owed = false;
+  const reading = (table) => !owed && performance.now() - acted > OWN && looksRead(table);
+  document.addEventListener("close", () => owed && (acted = performance.now()), true);
   const touched = matchMedia("(hover: none)");
   // Where nothing hovers, nobody can tell whether a list is read: it is, if it can say what waits.
   const looksRead = (table) =>
@@ -165,6 +167,7 @@
     const shown = task.target?.querySelector?.("table[data-hold]");
     const coming = task.fragment.querySelector?.("table[data-hold]");
     if (!shown || !coming || !reading(shown)) {
+      if (shown) owed = false;
       if (task.target?.id) held.delete(task.target.id);
       return;
     }
@@ -212,8 +215,9 @@
     sayHeld();
   }
 
-  document.addEventListener("jobdeck:done", () => {
+  document.addEventListener("jobdeck:acted", () => {
     acted = performance.now();
+    owed = true;
     release();
   });
   document.addEventListener("click", (event) => {
