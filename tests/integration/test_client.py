@@ -82,6 +82,7 @@ def test_logs_and_files(client: Client, here: Store) -> None:
     (here.files / "x").mkdir(parents=True)
     (here.files / "x" / "a.txt").write_bytes(b"\x00\xff")
     lines = client.logs(job.id)
+    assert client.logs(job.id, limit=100_000) == lines
     assert [(line.level, line.message, line.fields) for line in lines] == [
         ("info", "line 1", {"n": 1}),
         ("error", "line 2", {"n": 1}),

@@ -13,6 +13,7 @@ from jobdeck.client import answers, shapes
 from jobdeck.client.in_store.jobs import kept_file
 from jobdeck.domain import clock
 from jobdeck.domain.errors import InvalidValue, NotFound
+from jobdeck.domain.limits import LOG_PAGE
 from jobdeck.domain.records import LogLine
 from jobdeck.domain.why import why
 from jobdeck.http.auth import VIEWER
@@ -23,7 +24,7 @@ FORMATS = ("json", "text")
 _Level = Annotated[
     str, QueryParameter(description="The least level to show", schema_extra={"enum": logs.LEVELS})
 ]
-_LogLimit = Annotated[int, QueryParameter(description="At most so many lines", ge=1, le=10_000)]
+_LogLimit = Annotated[int, QueryParameter(description="At most so many lines", ge=1, le=LOG_PAGE)]
 _Format = Annotated[
     str,
     QueryParameter(

@@ -29,3 +29,6 @@ BATCH_JOBS_SHARED = 100
 BATCH_S = 0.010
 """A worker is handed at most so many jobs, or so much measured work, at once; fewer while others
 wait for SQLite's lock."""
+
+LOG_PAGE = 10_000
+"""Lines of log that one answer holds at most."""

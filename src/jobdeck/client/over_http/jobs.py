@@ -15,6 +15,7 @@ from jobdeck.client.shaping import micros
 from jobdeck.domain import filtertext
 from jobdeck.domain.bulk import Bulk
 from jobdeck.domain.filters import JobFilter, LogFilter, Page
+from jobdeck.domain.limits import LOG_PAGE
 from jobdeck.domain.liveness import Recovery, Verdict
 from jobdeck.domain.manifest import PipelineManifest
 from jobdeck.domain.records import (
@@ -110,7 +111,7 @@ class JobsOverHttp(OverHttpBase):
         lines: list[LogLine] = []
         place: int | None = after
         while place is not None and len(lines) < limit:
-            more = {**query, "after": place, "limit": limit - len(lines)}
+            more = {**query, "after": place, "limit": min(limit - len(lines), LOG_PAGE)}
             found = self.connection.call("GET", f"/jobs/{job_id}/logs", Items, query=more)
             lines += [msgspec.json.decode(i, type=shapes.LogLine).record() for i in found.items]
             place = found.next if isinstance(found.next, int) else None
