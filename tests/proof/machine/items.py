@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
+from jobdeck.actions.jobs import delete
 from jobdeck.domain.clock import SECOND, Micros
 from jobdeck.domain.states import Code
 from jobdeck.engine.calls import answer
@@ -16,6 +17,7 @@ from jobdeck.store import items
 from jobdeck.worker.protocol import Call
 from tests.proof.machine.model import Job
 from tests.proof.machine.pools import Pools
+from tests.proof.machine.stand import ANA
 
 KEYS = st.lists(st.sampled_from("pq"), min_size=1, max_size=2, unique=True)
 DEEDS = st.sampled_from(("claim", "claim", "claim", "seen", "processed", "defer", "release"))
@@ -42,11 +44,12 @@ class Items(Pools):
         data=st.data(),
         asked=st.lists(st.tuples(DEEDS, KEYS), min_size=1, max_size=8),
         ends=st.integers(0, 7),
+        deleted=st.booleans(),
     )
     def take_items(
-        self, data: st.DataObject, asked: list[tuple[str, list[str]]], ends: int
+        self, data: st.DataObject, asked: list[tuple[str, list[str]]], ends: int, deleted: bool
     ) -> None:
-        """Jobs of one flow ask by turns, and one of them ends meanwhile."""
+        """Jobs of one flow ask by turns, and one of them ends meanwhile and may be deleted."""
         [first] = self.some_handed(data, 1)
         others = [
             handed
@@ -58,6 +61,10 @@ class Items(Pools):
             handed = some[at % len(some)]
             if at == ends:
                 self.end(data, some[-1:])
+                mine = self.model.jobs.get(first.row.job_id)
+                if deleted and mine is not None and self.model.deletable(mine):
+                    delete(self.store, ANA, "", mine.id)
+                    self.model.delete(mine)
             body = {"do": do, "source": "", "keys": keys, "for_s": HOLD_S}
             job: Any = SimpleNamespace(claimed=handed.row, key=handed.key)
             with self.store.write() as conn:
