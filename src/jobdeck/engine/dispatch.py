@@ -24,12 +24,13 @@ _SMALL = 10
 
 
 class Shares(NamedTuple):
-    """What each worker is to be handed, the jobs by their numbers as it is told of them, and
-    whether there may be more."""
+    """What each worker is to be handed, the jobs by their numbers as it is told of them, whether
+    there may be more, and when a rate lets more of them start."""
 
     of: dict[WorkerProcess, list[Handed]]
     specs: dict[int, JobSpec]
     more: bool
+    more_at: Micros | None = None
 
 
 class Dispatch:
@@ -69,7 +70,7 @@ class Dispatch:
         lanes, allowed = self._catalogue.lanes(conn, now)
         hungry, lanes, wanted = self._turn(conn, hungry, lanes, allowed)
         if not wanted:
-            return Shares({}, {}, False)
+            return Shares({}, {}, False, allowed.opens_at(now))
         claimed = claim(conn, lanes, wanted, pool_id, now, allowed)
         # PostgreSQL passes over rows that another pool has locked, so few do not mean the last.
         sqlite = conn.dialect.name == "sqlite"
@@ -80,7 +81,8 @@ class Dispatch:
         shares, left = self._share(claimed, hungry)
         finish(conn, [job.not_begun(now) for job in left])
         jobs = [job for handed in shares.values() for job in handed]
-        return Shares(shares, {job.claimed.job_id: spec_of(job, progress) for job in jobs}, more)
+        specs = {job.claimed.job_id: spec_of(job, progress) for job in jobs}
+        return Shares(shares, specs, more, allowed.opens_at(now))
 
     def _turn(
         self,

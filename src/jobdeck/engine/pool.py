@@ -114,6 +114,7 @@ class Pool:
         self._doubt = Doubt()
         self._look = True
         self._more = True
+        self._more_at: Micros | None = None
         self._asleep = False
         self._draining = False
         self._end_by: Micros | None = None
@@ -194,7 +195,7 @@ class Pool:
             self._look |= self._ear.heard()
             self._follow_clock()
             now = clock.now()
-            self._look |= self._time_to_look(now) or self._crew.take_news()
+            self._notice(now)
             if self._must_write(now):
                 self._write(now)
             # Only now: who hands out a job to an idle worker should not look at all others first.
@@ -255,6 +256,12 @@ class Pool:
         self._notices.move(moved)
         self._crew.move(moved)
 
+    def _notice(self, now: Micros) -> None:
+        """See whether there may be something to do that nobody has told of."""
+        self._look |= self._time_to_look(now) or self._crew.take_news()
+        if self._more_at is not None and now >= self._more_at:
+            self._more, self._more_at = True, None
+
     def _time_to_look(self, now: Micros) -> bool:
         if now < self._look_at:
             return False
@@ -301,7 +308,8 @@ class Pool:
         if self._inbox or self._look or (self._more and self._hungry()):
             return 0.0
         times = [self._lease.beat_at, self._look_at]
-        times += [at for at in (self._due_at, self._notices.due_at()) if at is not None]
+        due = (self._due_at, self._more_at, self._notices.due_at())
+        times += [at for at in due if at is not None]
         for worker in self._crew.workers:
             if not worker.handed:
                 continue
@@ -328,7 +336,7 @@ class Pool:
             number = self._look_around(conn, now, orders=look)
             # A job that ended may have made room under a limit.
             hungry = self._hungry() if look or self._more or self._inbox.outcomes else []
-            shares, specs, self._more = self._claim(conn, hungry, now)
+            shares, specs, self._more, self._more_at = self._claim(conn, hungry, now)
             self._notices.write(conn, now)
             flood = self._asleep and sum(map(len, shares.values())) > FLOOD
             if flood:
@@ -403,7 +411,7 @@ class Pool:
 
     def _claim(self, conn: Connection, hungry: list[WorkerProcess], now: Micros) -> Shares:
         if not hungry:
-            return Shares({}, {}, self._more)
+            return Shares({}, {}, self._more, self._more_at)
         self._catalogue.refresh(conn, self._crew.loaded)
         self._meter.most = BATCH_JOBS_SHARED if self._ear.waited_for() else BATCH_JOBS
         return self._dispatch.claim(conn, hungry, self._lease.pool_id, now)

@@ -97,12 +97,19 @@ class Allowance:
             starts: Counter[int] = Counter()
             for lane, n in counted.items():
                 starts[lane[side]] += n
-            for number, limit in limits.items():
+            for number, limit in list(limits.items()):
                 if limit.rate is not None and starts[number]:
                     after = limit.rate.after(limit.empty_at, now, starts[number])
+                    limits[number] = limit._replace(empty_at=after)
                     conn.execute(
                         update(table).where(table.c.id == number).values(rate_empty_at=after)
                     )
+
+    def opens_at(self, now: Micros) -> Micros | None:
+        """When the first of the rates that let nothing start now lets something start again."""
+        limits = (*self._queues.values(), *self._flows.values())
+        times = [limit.rate.next_free(limit.empty_at, now) for limit in limits if limit.rate]
+        return min((at for at in times if at > now), default=None)
 
 
 NONE = Allowance({}, {})

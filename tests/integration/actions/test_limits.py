@@ -122,3 +122,19 @@ def test_a_new_rate_does_not_wait_for_the_old_one(store: Store, table: Any) -> N
     assert allowance() == 0
     set_rate("2/s")
     assert allowance() == 2
+
+
+def test_a_rate_tells_when_it_lets_the_next_one_start(store: Store) -> None:
+    """Whoever waits for that needs no other reason to look again."""
+    flows.edit(store, ANA, "", "weather", {"rate": "4/s"})
+    now = 1_000_000
+    with store.write() as conn:
+        lane = conn.execute(select(flow_rows.c.queue_id, flow_rows.c.id)).one()
+        allowed = limits.allowance(conn, [], [lane[1]], now)
+        assert allowed.opens_at(now) is None
+        allowed.spend(conn, [(lane[0], lane[1])] * 3, now)
+        assert allowed.opens_at(now) is None
+        allowed.spend(conn, [(lane[0], lane[1])], now)
+        assert allowed.opens_at(now) == now + 250_000
+    with store.write() as conn:
+        assert limits.allowance(conn, [], [lane[1]], now).opens_at(now) == now + 250_000
