@@ -25,7 +25,8 @@ PIPELINES = Path(__file__).with_name("pipelines.py")
 
 _POOL = """
 import sys
-from jobdeck.engine.pool import Pool, PoolOptions
+from jobdeck.engine.options import PoolOptions
+from jobdeck.engine.pool import Pool
 from jobdeck.store.database import Store
 Pool(Store(sys.argv[1]), PoolOptions(target=sys.argv[2], workers=int(sys.argv[3]))).run()
 """

@@ -19,7 +19,8 @@ TOP = 18
 # The processor's time is what is sampled, so waiting does not count.
 _POOL = """
 import collections, json, signal, sys
-from jobdeck.engine.pool import Pool, PoolOptions
+from jobdeck.engine.options import PoolOptions
+from jobdeck.engine.pool import Pool
 from jobdeck.store.database import Store
 seen = collections.Counter()
 def sample(_number, frame):

@@ -23,7 +23,8 @@ from jobdeck.engine.calls import answer
 from jobdeck.engine.doubt import Doubt, settle
 from jobdeck.engine.inbox import Inbox
 from jobdeck.engine.maintenance import Maintenance
-from jobdeck.engine.pool import Pool, PoolOptions
+from jobdeck.engine.options import PoolOptions
+from jobdeck.engine.pool import Pool
 from jobdeck.engine.reaper import Reaper
 from jobdeck.engine.steady import SteadyClock
 from jobdeck.store import (

@@ -109,7 +109,8 @@ def _maintenance() -> Callable[[ChildConfig], None]:
 
 
 def _pool() -> Callable[[ChildConfig], None]:
-    from jobdeck.engine.pool import Pool, PoolOptions
+    from jobdeck.engine.options import PoolOptions
+    from jobdeck.engine.pool import Pool
 
     def run(config: ChildConfig) -> None:
         settings = config.settings

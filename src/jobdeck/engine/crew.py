@@ -14,8 +14,9 @@ from jobdeck.engine import endings
 from jobdeck.engine.batching import Meter
 from jobdeck.engine.inbox import Inbox
 from jobdeck.engine.memory import Killer, Scale
+from jobdeck.engine.options import WorkerOptions
 from jobdeck.engine.orders import Orders
-from jobdeck.engine.workers import WorkerOptions, WorkerProcess
+from jobdeck.engine.workers import WorkerProcess
 from jobdeck.store import pools
 from jobdeck.store.database import Store
 from jobdeck.worker.protocol import (

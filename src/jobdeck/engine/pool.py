@@ -12,7 +12,6 @@ import time
 from itertools import chain
 
 import structlog
-from msgspec import Struct
 from sqlalchemy import Connection
 
 from jobdeck.domain import clock
@@ -21,9 +20,7 @@ from jobdeck.domain.errors import StoreError, StoreUnreachable
 from jobdeck.domain.limits import (
     BATCH_JOBS,
     BATCH_JOBS_SHARED,
-    COROUTINES,
     HEARTBEAT_S,
-    STOP_GRACE_S,
 )
 from jobdeck.engine import endings
 from jobdeck.engine.batching import Meter
@@ -38,11 +35,12 @@ from jobdeck.engine.hints import HintGiver
 from jobdeck.engine.inbox import Inbox
 from jobdeck.engine.lease import Lease, LeaseLost
 from jobdeck.engine.notices import Notices
+from jobdeck.engine.options import PoolOptions, WorkerOptions
 from jobdeck.engine.orders import Orders
 from jobdeck.engine.sifting import sift
 from jobdeck.engine.steady import SteadyClock
 from jobdeck.engine.told import Told
-from jobdeck.engine.workers import WorkerOptions, WorkerProcess
+from jobdeck.engine.workers import WorkerProcess
 from jobdeck.store import delays, pools
 from jobdeck.store.claims import Begun, begin
 from jobdeck.store.database import Store
@@ -66,23 +64,6 @@ measured at 200 jobs a second, two megabytes a minute."""
 
 FLOOD = 20
 """A pool on PostgreSQL that is handed more jobs than this in one turn needs no NOTIFY."""
-
-
-class PoolOptions(Struct, frozen=True, kw_only=True):
-    """What a pool is started with: what its workers load, how many they are, the queues it
-    serves (none named: all), seconds a job has to stop by itself, and seconds that running jobs
-    may go on after the pool was told to end. A job may take `worker_memory` bytes (None: any
-    amount), a worker is replaced after `worker_jobs` jobs (0: never), and runs at most
-    `coroutines` coroutine jobs side by side."""
-
-    target: str
-    workers: int
-    queues: frozenset[str] = frozenset()
-    grace_s: float = STOP_GRACE_S
-    drain_s: float = 5.0
-    worker_memory: int | None = None
-    worker_jobs: int = 0
-    coroutines: int = COROUTINES
 
 
 class Pool:

@@ -8,14 +8,13 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import psutil
 
 from jobdeck.domain.clock import Micros
 from jobdeck.engine.handed import Handed
+from jobdeck.engine.options import WorkerOptions
 from jobdeck.worker.board import Board
 from jobdeck.worker.loader import user_environment
 from jobdeck.worker.protocol import (
@@ -31,18 +30,6 @@ from jobdeck.worker.protocol import (
 )
 
 _CHUNK = 1 << 18
-
-
-class WorkerOptions(NamedTuple):
-    """How a worker is started: what it loads, the folder of files, the bytes of memory that it
-    may take (None: any amount), after how many jobs it ends (0: never), and how many
-    coroutine jobs it runs side by side."""
-
-    target: str
-    files: Path
-    memory: int | None = None
-    jobs: int = 0
-    coroutines: int = 1
 
 
 class WorkerProcess:

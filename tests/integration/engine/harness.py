@@ -17,7 +17,7 @@ import psutil
 from jobdeck.domain import clock
 from jobdeck.domain.records import Job
 from jobdeck.domain.states import Reason, Status
-from jobdeck.engine.pool import PoolOptions
+from jobdeck.engine.options import PoolOptions
 from jobdeck.store import attempts, changes, flows, jobs, pipelines, stops
 from jobdeck.store.database import Store
 from jobdeck.store.enqueue import NewJob, enqueue
@@ -38,7 +38,8 @@ WAIT_S = 60.0
 
 _POOL = """
 import sys
-from jobdeck.engine.pool import Pool, PoolOptions
+from jobdeck.engine.options import PoolOptions
+from jobdeck.engine.pool import Pool
 from jobdeck.store.database import Store
 import msgspec
 Pool(Store(sys.argv[1]), msgspec.json.decode(sys.argv[2], type=PoolOptions)).run()
