@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from jobdeck.domain.states import Code
 from jobdeck.store import jobs
 from jobdeck.store import tables as t
+from jobdeck.store.volume import SPANS
 from tests.proof.machine.model import Job
 from tests.proof.machine.pools import FINAL
 from tests.proof.machine.stand import Stand
@@ -43,9 +44,14 @@ class Checks(Stand):
                 )
             )
             numbers = {tuple(row[:3]): int(row[3]) for row in sums if row[3]}
+            v = t.volume.c
+            kept = select(v.status, v.queue_id, v.flow_id, func.sum(v.n)).where(v.span == SPANS[-1])
+            rows = conn.execute(kept.group_by(v.status, v.queue_id, v.flow_id))
+            volume = {tuple(row[:3]): int(row[3]) for row in rows if row[3]}
             seen = jobs.statuses(conn, list(own))
         assert set(own) == set(model.jobs), f"{set(own) ^ set(model.jobs)} of {sorted(own)}"
         assert numbers == model.counters()
+        assert volume == {key: n for key, n in model.counters().items() if key[0] in FINAL}
         assert unsuccessful == {
             j.id: int(j.code) for j in model.at("ended") if j.code != Code.COMPLETED
         }
