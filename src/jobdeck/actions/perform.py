@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
@@ -10,16 +11,19 @@ from sqlalchemy import Connection
 
 from jobdeck.domain import clock
 from jobdeck.domain.clock import Micros
-from jobdeck.domain.errors import InvalidValue
+from jobdeck.domain.errors import InvalidValue, StoreError
 from jobdeck.domain.names import check_text
 from jobdeck.domain.roles import Actor, Role
 from jobdeck.store import audit, changes
 from jobdeck.store.database import Store
+from jobdeck.store.failures import is_deadlock
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 REASON_CHARS = 2000
+TRIES = 5
+"""So often an action is begun anew if it and another one waited for each other."""
 ACTIONS: dict[str, "Action[..., Any]"] = {}
 """Every action by its name, as it stands in the audit."""
 
@@ -105,14 +109,37 @@ class Action(Generic[P, R]):
         """
         self.authorise(actor)
         reason = check_reason(reason)
-        with store.write(wake=self.wakes) as conn:
-            tx = Tx(conn, store, actor, reason, clock.now())
-            result = self.function(tx, *args, **kwargs)
-            tx.write_changes()
-            tx.write_audit(self.name)
-        for each in tx.afterwards:
-            each()
+        result, _, _ = self._transaction(store, actor, reason, {}, None, *args, **kwargs)
         return cast(R, result)
+
+    def _transaction(
+        self,
+        store: Store,
+        actor: Actor,
+        reason: str,
+        memory: dict[str, Any],
+        row: int | None,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> tuple[R | None, dict[str, Any], int]:
+        """Call the function in a transaction; gives its result, what it remembers and the row of
+        the audit. Of two that wait for each other PostgreSQL ends one, which is begun anew."""
+        tries = TRIES
+        while True:
+            try:
+                with store.write(wake=self.wakes) as conn:
+                    tx = Tx(conn, store, actor, reason, clock.now(), memory=deepcopy(memory))
+                    result = self.function(tx, *args, **kwargs)
+                    tx.write_changes()
+                    written = tx.write_audit(self.name, row)
+            except StoreError as error:
+                tries -= 1
+                if not tries or not is_deadlock(error.__cause__ or error):
+                    raise
+            else:
+                for each in tx.afterwards:
+                    each()
+                return result, tx.memory, written
 
     def rehearse(self, store: Store, actor: Actor, *args: P.args, **kwargs: P.kwargs) -> None:
         """Find out whether it would be done; nothing is changed, and nothing audited.
@@ -151,13 +178,9 @@ class BulkAction(Action[P, R]):
         memory: dict[str, Any] = {}
         row: int | None = None
         while True:
-            with store.write(wake=self.wakes) as conn:
-                tx = Tx(conn, store, actor, reason, clock.now(), memory=memory)
-                result: R | None = self.function(tx, *args, **kwargs)
-                tx.write_changes()
-                row = tx.write_audit(self.name, row)
-            for each in tx.afterwards:
-                each()
+            result, memory, row = self._transaction(
+                store, actor, reason, memory, row, *args, **kwargs
+            )
             if result is not None:
                 return result
 
