@@ -25,7 +25,7 @@ PRIORITY_MAX = 1_000_000
 """Far from the ends of the databases' numbers, so that minus a priority is one, too."""
 
 BATCH_JOBS = 500
-BATCH_JOBS_SHARED = 100
+BATCH_JOBS_SHARED = 200
 BATCH_S = 0.010
 """A worker is handed at most so many jobs, or so much measured work, at once; fewer while others
 wait for SQLite's lock."""

@@ -9,6 +9,10 @@ from jobdeck.store.wake import Listener
 
 CALLERS_S = 0.1
 
+GAP_S = 0.0005
+"""Whoever waits for SQLite's lock tries every 0.3 ms, and would miss a shorter time in which it is
+free: measured, one call in twenty waited for ten transactions."""
+
 
 class Ear:
     """Listens as soon as the database answers, and again if that has broken off."""
@@ -19,6 +23,7 @@ class Ear:
         self._listener: Listener | None = None
         self._heard = False
         self._heard_at = -CALLERS_S
+        self._free_since = 0.0
 
     def listen(self) -> bool:
         """Listen; whether it had not until now, so that something may have been missed."""
@@ -37,6 +42,16 @@ class Ear:
         """Whether somebody probably waits for SQLite's lock: whoever has enqueued a moment ago
         often does so again, and is to find short transactions."""
         return self._store.sqlite and time.monotonic() - self._heard_at < CALLERS_S
+
+    def freed(self) -> None:
+        """A transaction has just ended."""
+        self._free_since = time.monotonic()
+
+    def let_pass(self) -> None:
+        """Leave SQLite's lock to those who wait for it, unless they had the time to take it."""
+        rest = self._free_since + GAP_S - time.monotonic()
+        if rest > 0 and self.waited_for():
+            time.sleep(rest)
 
     def close(self) -> None:
         """Listen no more."""

@@ -178,6 +178,7 @@ class Pool:
             now = clock.now()
             self._notice(now)
             if self._must_write(now):
+                self._ear.let_pass()
                 self._write(now)
             # Only now: who hands out a job to an idle worker should not look at all others first.
             self._crew.watch(now)
@@ -323,6 +324,7 @@ class Pool:
             if flood:
                 pools.set_asleep(conn, self._lease.pool_id, False)
             self._doubt.note(number, len(self._inbox.calls), replies)
+        self._ear.freed()
         self._in_doubt = False
         self._doubt.note(None, 0, [])
         for _, job in to_show:
