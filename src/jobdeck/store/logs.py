@@ -72,7 +72,9 @@ def of_job(
         return Found([_record(row) for row in rows], rows[-1].id if full else None)
     found: list[LogLine] = []
     end: int | None = after
-    for rows_max in (ROWS_MAX // _FIRST, ROWS_MAX - ROWS_MAX // _FIRST):
+    # PostgreSQL takes 2.5 ms for a thousand lines, and others wait for the page.
+    most = ROWS_MAX if conn.dialect.name == "sqlite" else ROWS_MAX // 2
+    for rows_max in (most // _FIRST, most - most // _FIRST):
         own = _beyond(conn, job_id, end or 0, newest_first)
         looked = own.limit(rows_max).subquery()
         query = select(looked).where(*conditions(conn, looked.c, level=level, q=q))
