@@ -10,6 +10,7 @@ from jobdeck.cli.connecting import connected
 if TYPE_CHECKING:
     from jobdeck.cli.output import Output
     from jobdeck.client.client import Client
+    from jobdeck.domain.records import ErrorGroup
 
 
 @click.group()
@@ -88,18 +89,22 @@ def show(client: "Client", out: "Output", error_id: int) -> None:
         out.table(("JOB", "FLOW", "FAILED", "ATTEMPT"), rows, empty="", right="JOB ATTEMPT")
 
 
+def _tell(out: "Output", found: "ErrorGroup", state: str) -> None:
+    """What has become of it."""
+    from jobdeck.client import answers
+
+    if out.as_json:
+        out.json(answers.ErrorGroup.of(found))
+    out.say(f"Error {found.id} is {state}.")
+
+
 @errors.command()
 @click.argument("error_id", type=int, metavar="ID")
 @options.reason
 @connected
 def resolve(client: "Client", out: "Output", error_id: int, reason: str) -> None:
     """Mark an error resolved; the next failure of its kind opens it again."""
-    from jobdeck.client import answers
-
-    found = client.resolve_error(error_id, reason=reason)
-    if out.as_json:
-        out.json(answers.ErrorGroup.of(found))
-    out.say(f"Error {error_id} is resolved.")
+    _tell(out, client.resolve_error(error_id, reason=reason), "resolved")
 
 
 @errors.command()
@@ -108,12 +113,7 @@ def resolve(client: "Client", out: "Output", error_id: int, reason: str) -> None
 @connected
 def reopen(client: "Client", out: "Output", error_id: int, reason: str) -> None:
     """Open a resolved error again."""
-    from jobdeck.client import answers
-
-    found = client.reopen_error(error_id, reason=reason)
-    if out.as_json:
-        out.json(answers.ErrorGroup.of(found))
-    out.say(f"Error {error_id} is open again.")
+    _tell(out, client.reopen_error(error_id, reason=reason), "open again")
 
 
 @errors.command()
@@ -122,12 +122,7 @@ def reopen(client: "Client", out: "Output", error_id: int, reason: str) -> None:
 @connected
 def mute(client: "Client", out: "Output", error_id: int, reason: str) -> None:
     """Let an error call for no attention, however often it happens; it goes on counting."""
-    from jobdeck.client import answers
-
-    found = client.mute_error(error_id, reason=reason)
-    if out.as_json:
-        out.json(answers.ErrorGroup.of(found))
-    out.say(f"Error {error_id} is muted.")
+    _tell(out, client.mute_error(error_id, reason=reason), "muted")
 
 
 @errors.command()
@@ -136,12 +131,7 @@ def mute(client: "Client", out: "Output", error_id: int, reason: str) -> None:
 @connected
 def unmute(client: "Client", out: "Output", error_id: int, reason: str) -> None:
     """Let a muted error call for attention again."""
-    from jobdeck.client import answers
-
-    found = client.unmute_error(error_id, reason=reason)
-    if out.as_json:
-        out.json(answers.ErrorGroup.of(found))
-    out.say(f"Error {error_id} is no longer muted.")
+    _tell(out, client.unmute_error(error_id, reason=reason), "no longer muted")
 
 
 @errors.command()

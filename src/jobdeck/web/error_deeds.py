@@ -1,5 +1,6 @@
-"""What can be done to an error group: resolve it, open it again, retry its jobs."""
+"""What can be done to an error group: resolve it, open it again, mute it, retry its jobs."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from jobdeck.domain.roles import Actor
 from jobdeck.http.auth import OPERATOR
 from jobdeck.http.state import AtDeck, By, Deck
 from jobdeck.store import error_groups
+from jobdeck.store.database import Store
 from jobdeck.web import deeds
 from jobdeck.web.deeds import Done, Form
 from jobdeck.web.fields import Answers, reason, reason_field
@@ -21,24 +23,16 @@ from jobdeck.web.formats import plural
 from jobdeck.web.render import AnyRequest, AtPages
 
 
-def _resolve(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
-    actions.resolve(deck.store, actor, reason(given, required=False), group_id)
-    return Done(notice=f"Error {group_id} is resolved.", to=f"/errors/{group_id}")
-
-
-def _reopen(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
-    actions.reopen(deck.store, actor, reason(given, required=False), group_id)
-    return Done(notice=f"Error {group_id} is open again.", to=f"/errors/{group_id}")
-
-
-def _mute(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
-    actions.mute(deck.store, actor, reason(given, required=True), group_id)
-    return Done(notice=f"Error {group_id} is muted.", to=f"/errors/{group_id}")
-
-
-def _unmute(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
-    actions.unmute(deck.store, actor, reason(given, required=False), group_id)
-    return Done(notice=f"Error {group_id} is no longer muted.", to=f"/errors/{group_id}")
+def _change(
+    act: Callable[[Store, Actor, str, int], ErrorGroup],
+    state: str,
+    deck: Deck,
+    actor: Actor,
+    group_id: int,
+    given: Answers,
+) -> Done:
+    act(deck.store, actor, reason(given, required=act is actions.mute), group_id)
+    return Done(notice=f"Error {group_id} is {state}.", to=f"/errors/{group_id}")
 
 
 def _retry(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
@@ -51,11 +45,11 @@ def _retry(deck: Deck, actor: Actor, group_id: int, given: Answers) -> Done:
     return Done(notice=f"{plural(number, 'job')} will be tried again.", to=to)
 
 
-_DEEDS = {
-    "resolve": _resolve,
-    "reopen": _reopen,
-    "mute": _mute,
-    "unmute": _unmute,
+_DEEDS: dict[str, Callable[[Deck, Actor, int, Answers], Done]] = {
+    "resolve": partial(_change, actions.resolve, "resolved"),
+    "reopen": partial(_change, actions.reopen, "open again"),
+    "mute": partial(_change, actions.mute, "muted"),
+    "unmute": partial(_change, actions.unmute, "no longer muted"),
     "retry": _retry,
 }
 PATHS = [f"/errors/{{group_id:int}}/{name}" for name in _DEEDS]
