@@ -180,8 +180,6 @@ class Pool:
             if self._must_write(now):
                 self._ear.let_pass()
                 self._write(now)
-            # Only now: who hands out a job to an idle worker should not look at all others first.
-            self._crew.watch(now)
         except StoreError as error:
             # What the workers said stays in the inbox until it can be written.
             self._in_doubt = True
@@ -195,6 +193,9 @@ class Pool:
             if not self._inbox:
                 raise
             self._sift(error)
+        # Only now: who hands out a job to an idle worker should not look at all others first. Also
+        # while the store is away: timeouts and limits of memory hold all the same.
+        self._crew.watch(clock.now())
         for worker in self._crew.workers:
             if worker.outgoing:
                 worker.flush()
